@@ -1,0 +1,1 @@
+"""What we promise: versioned JSON types and one row per operation. No server code."""

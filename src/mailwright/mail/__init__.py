@@ -1,0 +1,1 @@
+"""What a message is: bytes in, values out. Pure; imports nothing else of the package."""

@@ -1,0 +1,169 @@
+"""The DNS questions that pure code may ask, and `answer()`, which drives a check without a network.
+
+A check that needs DNS is a generator: it yields a `Question` (or a tuple of them, to be asked in parallel), is sent the
+`Answer` (or the tuple of answers) and returns its verdict. `resolve` in net/resolver.py is the driver with sockets.
+Records are strings in presentation form: TXT joined without quotes, MX "10 mx.example", TLSA "3 1 1 <hex>".
+Names are lower case and carry no final dot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+class RecordType(StrEnum):
+    """The record types that mail asks for."""
+
+    A = "A"
+    AAAA = "AAAA"
+    CNAME = "CNAME"
+    MX = "MX"
+    NS = "NS"
+    PTR = "PTR"
+    SOA = "SOA"
+    TLSA = "TLSA"
+    TXT = "TXT"
+
+
+class Question(NamedTuple):
+    """What is asked: a name (lower case, no final dot) and a type."""
+
+    name: str
+    type: RecordType
+
+
+class Status(StrEnum):
+    """How a question was answered. NODATA: the name exists without records of this type (RFC 2308 §2.2)."""
+
+    OK = "ok"
+    NODATA = "nodata"
+    NXDOMAIN = "nxdomain"
+    SERVFAIL = "servfail"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer. `records` is empty unless `status` is OK; `authenticated` is the AD bit of a resolver we trust."""
+
+    status: Status
+    records: tuple[str, ...] = ()
+    ttl: int = 300
+    authenticated: bool = False
+
+    @property
+    def void(self) -> bool:
+        """True where the lookup succeeded and gave nothing (RFC 7208 §4.6.4)."""
+        return self.status in (Status.NODATA, Status.NXDOMAIN)
+
+    @property
+    def trouble(self) -> bool:
+        """True where DNS failed, so that nothing can be said: a temporary error."""
+        return self.status in (Status.SERVFAIL, Status.TIMEOUT)
+
+
+Asks: TypeAlias = Generator[Question | tuple[Question, ...], Any, T]
+
+
+def ask(name: str, record_type: RecordType) -> Asks[Answer]:
+    """Ask one question; `answer = yield from ask(name, RecordType.TXT)`."""
+    reply: Answer = yield Question(name.rstrip(".").lower(), record_type)
+    return reply
+
+
+def ask_all(questions: Iterable[Question]) -> Asks[tuple[Answer, ...]]:
+    """Ask several questions at once; the answers come in the same order."""
+    asked = tuple(questions)
+    replies: tuple[Answer, ...] = (yield asked) if asked else ()
+    return replies
+
+
+def together(*checks: Asks[Any]) -> Asks[tuple[Any, ...]]:
+    """Run several checks side by side: each round asks, in one tuple, whatever all of them want to know next."""
+    results: dict[int, Any] = {}
+    wanted: dict[int, Question | tuple[Question, ...]] = {}
+
+    def step(index: int, reply: Any) -> None:
+        try:
+            wanted[index] = checks[index].send(reply)
+        except StopIteration as stop:
+            wanted.pop(index, None)
+            results[index] = stop.value
+
+    for index in range(len(checks)):
+        step(index, None)
+    while wanted:
+        round_ = list(wanted.items())
+        questions = tuple(dict.fromkeys(q for _, w in round_ for q in ((w,) if isinstance(w, Question) else w)))
+        replies = dict(zip(questions, (yield questions), strict=True))
+        for index, w in round_:
+            step(index, replies[w] if isinstance(w, Question) else tuple(replies[q] for q in w))
+    return tuple(results[index] for index in range(len(checks)))
+
+
+def answer(check: Asks[T], lookup: Callable[[Question], Answer]) -> T:
+    """Drive a check with a plain function (a `Zone`, say) and return its verdict."""
+    reply: Any = None
+    try:
+        while True:
+            wanted = check.send(reply)
+            reply = lookup(wanted) if isinstance(wanted, Question) else tuple(lookup(q) for q in wanted)
+    except StopIteration as stop:
+        verdict: T = stop.value
+        return verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """All of DNS as a table: call it with a question. A name that is not in it does not exist.
+
+    Text form, one record a line: `name TYPE value`; `name TYPE !servfail` or `!timeout`, and `name TYPE !nxdomain`,
+    stand for trouble. `*` as a type with such a value covers every type that the name does not list. `#` opens a comment.
+    """
+
+    records: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Zone:
+        """Read the text form; raises ValueError naming the line that can't be read."""
+        table: dict[tuple[str, str], tuple[str, ...]] = {}
+        for number, line in enumerate(text.splitlines(), 1):
+            words = line.strip().split(None, 2)
+            if not words or words[0].startswith("#"):
+                continue
+            if len(words) == 2 and words[1].upper() == "TXT":
+                words.append("")
+            if len(words) != 3 or (words[1] != "*" and words[1].upper() not in RecordType.__members__):
+                raise ValueError(f"line {number}: expected `name TYPE value`, found {line.strip()[:80]!r}")
+            key = (words[0].rstrip(".").lower(), words[1].upper())
+            value = words[2]
+            if key[1] == "TXT" and value.startswith('"') and value.endswith('"') and len(value) > 1:
+                value = value[1:-1]
+            table[key] = (*table.get(key, ()), value)
+        return cls(table)
+
+    def __call__(self, question: Question) -> Answer:
+        name = question.name
+        for _ in range(10):  # follows CNAMEs, as a recursive resolver does
+            found = self.records.get((name, question.type)) or self.records.get((name, "*"))
+            if found:
+                break
+            alias = self.records.get((name, RecordType.CNAME))
+            if not alias:
+                return Answer(Status.NODATA if self._exists(name) else Status.NXDOMAIN)
+            name = alias[0].rstrip(".").lower()
+        else:
+            return Answer(Status.SERVFAIL)
+        if found[0].startswith("!"):
+            return Answer(Status(found[0][1:].lower()))
+        return Answer(Status.OK, found)
+
+    def _exists(self, name: str) -> bool:
+        # RFC 8020: a name exists when it has records, or when any name below it does.
+        below = "." + name
+        return any(known == name or known.endswith(below) for known, _ in self.records)

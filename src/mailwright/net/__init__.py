@@ -1,0 +1,1 @@
+"""How we reach others: DNS, SMTP out, webhooks, TLS."""

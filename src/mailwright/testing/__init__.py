@@ -1,0 +1,1 @@
+"""The public test kit: a zone, a clock and an Internet in a box."""

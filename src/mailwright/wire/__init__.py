@@ -1,0 +1,1 @@
+"""How peers talk: sans-IO protocol sessions. Bytes in, events out; replies in, bytes out."""
