@@ -1,0 +1,50 @@
+"""FACTS: the one list of things that can happen. Webhooks, SSE, long poll, the docs and the console all read it.
+
+The text behind each type is its documentation. A type ending in a past participle has happened and is durable.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """What can happen; `.text` says it in a sentence."""
+
+    text: str
+
+    def __new__(cls, value: str, text: str) -> EventType:
+        """A member is its public name plus a sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.text = text
+        return member
+
+    MESSAGE_RECEIVED = "message.received", "A message was accepted and filed in its thread."
+    MESSAGE_FLAGGED = "message.received.flagged", "A message was accepted, but its authentication failed: see `authentication`."
+    MESSAGE_REJECTED = "message.rejected", "A draft was refused by its approver; it will not be sent."
+    MESSAGE_QUEUED = "message.queued", "A message passed policy and waits for delivery."
+    MESSAGE_HELD = "message.held", "A message waits for a person to approve it."
+    MESSAGE_SENT = "message.sent", "The first delivery attempt for a message began."
+    MESSAGE_DELIVERED = "message.delivered", "The receiver's mail exchanger took responsibility for a recipient (2xx)."
+    MESSAGE_DEFERRED = "message.deferred", "A recipient could not be reached for now; it will be tried again at `next_attempt_at`."
+    MESSAGE_BOUNCED = "message.bounced", "A recipient was refused for good, by the receiver's reply or by a bounce that came back."
+    MESSAGE_COMPLAINED = "message.complained", "A recipient reported the message as spam."
+    MESSAGE_SUPPRESSED = "message.suppressed", "A recipient is on the suppression list and was left out."
+    MESSAGE_CANCELLED = "message.cancelled", "A message was cancelled before it was delivered."
+    MESSAGE_UNKNOWN = "message.unknown", (
+        "The connection was lost after the message was sent whole and before the receiver answered: it may have arrived."
+    )
+    APPROVAL_REQUESTED = "approval.requested", "A person is asked to decide on a message."
+    APPROVAL_APPROVED = "approval.approved", "A person approved exactly these bytes for exactly these recipients."
+    APPROVAL_REJECTED = "approval.rejected", "A person refused."
+    APPROVAL_EXPIRED = "approval.expired", "Nobody decided in time; the message will not be sent."
+    DOMAIN_ALIGNED = "domain.aligned", "All records of a domain are in place; its mail authenticates."
+    DOMAIN_DEGRADED = "domain.degraded", "A domain that was aligned no longer is: see `records` for what was observed."
+    DOMAIN_KEY_ROTATED = "domain.key_rotated", "A domain signs with a new DKIM key."
+    SUPPRESSION_ADDED = "suppression.added", "An address is not to be written to any more."
+    SUPPRESSION_REMOVED = "suppression.removed", "An address may be written to again."
+    MAILBOX_CREATED = "mailbox.created", "A mailbox was created."
+    MAILBOX_PAUSED = "mailbox.paused", "A mailbox or its agent was paused: nothing leaves it."
+    MAILBOX_RESUMED = "mailbox.resumed", "A paused mailbox may send again."
+    WEBHOOK_DISABLED = "webhook.disabled", "A webhook failed for too long and is no longer called."
