@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from mailwright.core.model import Event, Json
+from mailwright.core.ports import Ports, Tx
+
 
 class EventType(StrEnum):
     """What can happen; `.text` says it in a sentence."""
@@ -25,15 +28,19 @@ class EventType(StrEnum):
     MESSAGE_REJECTED = "message.rejected", "A draft was refused by its approver; it will not be sent."
     MESSAGE_QUEUED = "message.queued", "A message passed policy and waits for delivery."
     MESSAGE_HELD = "message.held", "A message waits for a person to approve it."
-    MESSAGE_SENT = "message.sent", "The first delivery attempt for a message began."
+    MESSAGE_SENT = "message.sent", "A recipient's copy was handed over: to the receiver, or to the domain's smarthost."
     MESSAGE_DELIVERED = "message.delivered", "The receiver's mail exchanger took responsibility for a recipient (2xx)."
-    MESSAGE_DEFERRED = "message.deferred", "A recipient could not be reached for now; it will be tried again at `next_attempt_at`."
-    MESSAGE_BOUNCED = "message.bounced", "A recipient was refused for good, by the receiver's reply or by a bounce that came back."
+    MESSAGE_DEFERRED = "message.deferred", "A recipient could not be reached for now; the next try is at `next_attempt_at`."
+    MESSAGE_BOUNCED = (
+        "message.bounced",
+        "A recipient was refused for good: by the receiver's reply, or by a bounce that came back.",
+    )
     MESSAGE_COMPLAINED = "message.complained", "A recipient reported the message as spam."
     MESSAGE_SUPPRESSED = "message.suppressed", "A recipient is on the suppression list and was left out."
     MESSAGE_CANCELLED = "message.cancelled", "A message was cancelled before it was delivered."
-    MESSAGE_UNKNOWN = "message.unknown", (
-        "The connection was lost after the message was sent whole and before the receiver answered: it may have arrived."
+    MESSAGE_UNKNOWN = (
+        "message.unknown",
+        ("The connection was lost after the message was sent whole and before the receiver answered: it may have arrived."),
     )
     APPROVAL_REQUESTED = "approval.requested", "A person is asked to decide on a message."
     APPROVAL_APPROVED = "approval.approved", "A person approved exactly these bytes for exactly these recipients."
@@ -48,3 +55,8 @@ class EventType(StrEnum):
     MAILBOX_PAUSED = "mailbox.paused", "A mailbox or its agent was paused: nothing leaves it."
     MAILBOX_RESUMED = "mailbox.resumed", "A paused mailbox may send again."
     WEBHOOK_DISABLED = "webhook.disabled", "A webhook failed for too long and is no longer called."
+
+
+async def publish(tx: Tx, ports: Ports, event_type: EventType, *, tenant_id: str, mailbox_id: str | None, data: Json) -> None:
+    """Append an event to the log, in the transaction of what it tells."""
+    await tx.events.append(Event(ports.ids.new("evt"), event_type.value, tenant_id, mailbox_id, ports.clock.now(), data))

@@ -165,6 +165,23 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: what a key (or a person, or the server itself as `system`) stands for in one request."""
+
+    tenant_id: str
+    actor: str
+    role: Role
+    permissions: frozenset[Permission]
+    mailbox_id: str | None = None
+    agent_id: str | None = None
+
+    @property
+    def bound(self) -> bool:
+        """True where only some mailboxes may be seen."""
+        return self.mailbox_id is not None or self.agent_id is not None
+
+
+@dataclass(frozen=True, slots=True)
 class DkimKey:
     """A private signing key: PKCS#8 PEM, its selector and algorithm (rsa-sha256 or ed25519-sha256)."""
 

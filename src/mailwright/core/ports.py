@@ -229,9 +229,7 @@ class Events(Protocol):
     async def append(self, event: Event) -> int:
         """Add to the log; the cursor it got. Cursors rise in the order of commits (I7)."""
 
-    async def after(
-        self, tenant_id: str, cursor: int, mailbox_id: str | None, types: Sequence[str], limit: int
-    ) -> list[Event]:
+    async def after(self, tenant_id: str, cursor: int, mailbox_id: str | None, types: Sequence[str], limit: int) -> list[Event]:
         """Events after the cursor, oldest first; empty `types` means all."""
 
     async def of_message(self, tenant_id: str, message_id: str) -> list[Event]: ...
