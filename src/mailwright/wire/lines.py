@@ -23,12 +23,13 @@ class LineDefect(StrEnum):
 class LineBuffer:
     """Bytes from a peer, taken out as lines or as counted octets. `len()` is the number of octets held."""
 
-    __slots__ = ("_held", "_scanned", "_skipping")
+    __slots__ = ("_held", "_scanned", "_skipping", "_told")
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._scanned = 0  # octets at the front that are known to hold no LF
         self._skipping = False  # the rest of an over-long line is still to come
+        self._told = False  # and a defect in it was reported
 
     def __len__(self) -> int:
         return len(self._held)
@@ -41,7 +42,7 @@ class LineBuffer:
         """Take the next line without its CRLF; None while it is not whole.
 
         `limit` counts octets with the CRLF. A longer line is reported once, as soon as it is known, and the rest of it
-        is dropped unseen, except that a bare CR or LF or a NUL there is still reported. A line with a defect is gone
+        is dropped unseen, except that its first bare CR or LF or NUL is still reported. A line with a defect is gone
         from the buffer.
         """
         if self._skipping:
@@ -81,7 +82,7 @@ class LineBuffer:
         """Forget everything that is held, as after STARTTLS (RFC 3207 §4.2)."""
         self._held.clear()
         self._scanned = 0
-        self._skipping = False
+        self._skipping = self._told = False
 
     def _skip(self, count: int) -> LineDefect | None:
         """Drop up to `count` octets of an over-long line; `_skipping` ends with its LF."""
@@ -89,10 +90,15 @@ class LineBuffer:
         end = held.find(b"\n", 0, count)
         if end >= 0:
             self._skipping = False
-            return _defect(self.take_up_to(end + 1))
+            return self._once(_defect(self.take_up_to(end + 1)))
         # A CR at the very end stays: whether it is bare is known only with the next octet.
         keep = 1 if count and held[count - 1] == 13 else 0
-        return _defect(self.take_up_to(count - keep) + b"\r\n")
+        return self._once(_defect(self.take_up_to(count - keep) + b"\r\n"))
+
+    def _once(self, defect: LineDefect | None) -> LineDefect | None:
+        """Only the first defect within an over-long line is told: how many follow would depend on the split."""
+        told, self._told = self._told, self._skipping and (self._told or defect is not None)
+        return None if told else defect
 
 
 def _defect(line: bytes) -> LineDefect | None:
