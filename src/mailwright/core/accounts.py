@@ -88,6 +88,20 @@ async def visible_mailboxes(ports: Ports, caller: Caller) -> frozenset[str] | No
     return frozenset(mailbox.id for mailbox in found)
 
 
+async def scope(ports: Ports, caller: Caller, mailbox_id: str | None) -> str | None:
+    """The mailbox that a list is narrowed to: the one asked for, or a bound caller's only one; None for the whole tenant."""
+    visible = await visible_mailboxes(ports, caller)
+    if visible is None:
+        return mailbox_id
+    if mailbox_id is None and len(visible) == 1:
+        return next(iter(visible))
+    if mailbox_id is None:
+        raise InvalidInput.at("mailbox_id", "this agent has several mailboxes: name one")
+    if mailbox_id not in visible:
+        raise NotFound(f"There is no mailbox {mailbox_id[:40]}.")
+    return mailbox_id
+
+
 # --- keys ---------------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,101 @@
+"""Messages in a mailbox: reading them, their parts, their labels.
+
+What an agent may not see yet (mail that waits for a person in a `gated_all` mailbox) does not exist for it.
+Not here: how they come in (receiving.py) and go out (sending.py), what happened to them (timeline.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mailwright.core import audit
+from mailwright.core.accounts import owns, scope
+from mailwright.core.errors import InvalidInput, NotFound
+from mailwright.core.model import Caller, Delivery, Direction, Message, MessageStatus, Permission
+from mailwright.core.ports import MessageFilter, Ports, Tx
+from mailwright.mail import mime
+from mailwright.mail.header import Header, Raw, parse_header
+
+MAX_TEXT = 1024 * 1024  # characters of text or HTML given out in one message
+MAX_LABELS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message with what was read out of its bytes. All of it is untrusted: somebody else wrote it."""
+
+    message: Message
+    header: Header
+    root: mime.Part
+    raw: Raw
+    deliveries: tuple[Delivery, ...]
+
+
+async def load(tx: Tx, caller: Caller, message_id: str) -> Message:
+    """The message, where the caller may know of it."""
+    message = await tx.messages.get(caller.tenant_id, message_id)
+    if message is not None and caller.bound:
+        mailbox = await tx.mailboxes.get(caller.tenant_id, message.mailbox_id)
+        if mailbox is None or not owns(caller, mailbox) or withheld(caller, message):
+            message = None
+    if message is None:
+        raise NotFound(f"There is no message {message_id[:40]}.")
+    return message
+
+
+def withheld(caller: Caller, message: Message) -> bool:
+    """Whether the message waits for a person whom this caller is not."""
+    waiting = message.direction is Direction.INBOUND and message.status in (MessageStatus.HELD, MessageStatus.REJECTED)
+    return waiting and Permission.MESSAGES_SEND in caller.permissions and caller.bound
+
+
+async def get(ports: Ports, caller: Caller, message_id: str) -> Message:
+    """The facts about a message."""
+    return await ports.store.read(lambda tx: load(tx, caller, message_id))
+
+
+async def content(ports: Ports, caller: Caller, message_id: str) -> Content:
+    """The message with its header, part tree and bytes."""
+
+    async def script(tx: Tx) -> tuple[Message, list[Delivery]]:
+        message = await load(tx, caller, message_id)
+        return message, await tx.queue.of_message(caller.tenant_id, message.id)
+
+    message, deliveries = await ports.store.read(script)
+    raw = await ports.store.blobs.open(message.blob_id)
+    header = parse_header(raw)
+    return Content(message, header, mime.parse(raw, header), raw, tuple(deliveries))
+
+
+async def page(
+    ports: Ports, caller: Caller, narrow: MessageFilter, before_id: str | None, limit: int
+) -> list[Message]:
+    """Messages that the caller may see, newest first."""
+    narrow = replace(narrow, mailbox_id=await scope(ports, caller, narrow.mailbox_id))
+    found = await ports.store.browse(lambda tx: tx.messages.page(caller.tenant_id, narrow, before_id, limit))
+    return [message for message in found if not withheld(caller, message)]
+
+
+async def label(
+    tx: Tx, ports: Ports, caller: Caller, message_id: str, add: Sequence[str], remove: Sequence[str]
+) -> Message:
+    """Put labels on a message and take others off."""
+    message = await load(tx, caller, message_id)
+    gone = set(remove)
+    labels = tuple(dict.fromkeys([one for one in message.labels if one not in gone] + checked_labels(add)))
+    if len(labels) > MAX_LABELS:
+        raise InvalidInput.at("add_labels", f"a message has at most {MAX_LABELS} labels")
+    _, modseq = await tx.mailboxes.advance(message.mailbox_id, 0)
+    changed = replace(message, labels=labels, modseq=modseq)
+    await tx.messages.put(changed)
+    await audit.record(tx, ports, caller, "message.labelled", message.id)
+    return changed
+
+
+def checked_labels(labels: Sequence[str]) -> list[str]:
+    """The labels, if each is 1 to 64 printable characters; raises InvalidInput."""
+    for index, one in enumerate(labels):
+        if not 0 < len(one) <= 64 or not one.isprintable():
+            raise InvalidInput.at(f"labels[{index}]", "1 to 64 printable characters")
+    return list(labels)

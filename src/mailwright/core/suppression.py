@@ -1,0 +1,59 @@
+"""Who we must not write to: addresses that bounced for good, complained or unsubscribed, or that a person listed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailwright.core import audit
+from mailwright.core.errors import InvalidInput, NotFound
+from mailwright.core.events import EventType, publish
+from mailwright.core.model import Caller, Suppression
+from mailwright.core.ports import Ports, Tx
+from mailwright.mail.address import InvalidAddress, parse_mailbox
+
+
+def normal(address: str) -> str:
+    """The form by which addresses are compared here: all lower case, since receivers that care for case are a myth."""
+    return address.strip().lower()
+
+
+async def add(
+    tx: Tx, ports: Ports, caller: Caller, address: str, reason: str, *, detail: str | None = None, message_id: str | None = None
+) -> Suppression:
+    """Put an address on the tenant's list; one that is there already stays as it is."""
+    try:
+        parsed = parse_mailbox(address)
+    except InvalidAddress as wrong:
+        raise InvalidInput.at("address", str(wrong)) from None
+    wanted = normal(f"{parsed.local_part}@{parsed.domain_ascii}")
+    known = await tx.suppressions.matching(caller.tenant_id, [wanted])
+    if known:
+        return known[0]
+    entry = Suppression(ports.ids.new("sup"), caller.tenant_id, wanted, reason, ports.clock.now(), detail, message_id)
+    await tx.suppressions.add(entry)
+    data = {"suppression_id": entry.id, "address": wanted, "reason": reason, "message_id": message_id}
+    await publish(tx, ports, EventType.SUPPRESSION_ADDED, tenant_id=caller.tenant_id, mailbox_id=None, data=data)
+    await audit.record(tx, ports, caller, "suppression.added", entry.id, {"reason": reason})
+    return entry
+
+
+async def remove(tx: Tx, ports: Ports, caller: Caller, suppression_id: str) -> None:
+    """Take an entry off the list."""
+    entry = await tx.suppressions.get(caller.tenant_id, suppression_id)
+    if entry is None or not await tx.suppressions.remove(caller.tenant_id, suppression_id):
+        raise NotFound(f"There is no suppression {suppression_id[:40]}.")
+    data = {"suppression_id": entry.id, "address": entry.address}
+    await publish(tx, ports, EventType.SUPPRESSION_REMOVED, tenant_id=caller.tenant_id, mailbox_id=None, data=data)
+    await audit.record(tx, ports, caller, "suppression.removed", entry.id)
+
+
+async def suppressed(tx: Tx, tenant_id: str, addresses: Sequence[str]) -> dict[str, Suppression]:
+    """Those of the addresses (as given) that must not be written to, each with its entry."""
+    by_normal = {normal(address): address for address in addresses}
+    found = await tx.suppressions.matching(tenant_id, list(by_normal))
+    return {by_normal[entry.address]: entry for entry in found}
+
+
+async def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> list[Suppression]:
+    """The tenant's list."""
+    return await ports.store.browse(lambda tx: tx.suppressions.page(caller.tenant_id, after, limit))

@@ -1,0 +1,98 @@
+"""Conversations: which one a message belongs to, and reading them.
+
+A message joins a conversation of its own mailbox only, and only by the rule of mail/references.py: a reference alone is
+not enough where a stranger brings a subject of his own, and a subject alone never is (S26).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from mailwright.core.accounts import owns, scope
+from mailwright.core.errors import NotFound
+from mailwright.core.model import Caller, Mailbox, Message, Thread
+from mailwright.core.ports import Ports, Tx
+from mailwright.mail.references import Arrival, MessageIds, choose_thread, conversation_subject
+
+MAX_PARTICIPANTS = 100  # kept per thread: enough to recognise a conversation, bounded for a mailing list
+MAX_REMEMBERED = 20  # ids of one message that the index learns
+MAX_MESSAGES = 200  # of one thread, shown at once
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """What a message brings along when it looks for its conversation. Addresses are bare and in lower case."""
+
+    ids: MessageIds
+    header_from: str
+    others: tuple[str, ...]
+    subject: str
+    preview: str
+    at: int
+
+
+async def join(tx: Tx, ports: Ports, mailbox: Mailbox, new: Joining, thread_id: str | None = None) -> Thread:
+    """The conversation that the message belongs to, brought up to date; `thread_id` where it is known already."""
+    subject = conversation_subject(new.subject)
+    known = list(dict.fromkeys(([new.ids.own] if new.ids.own else []) + list(new.ids.nearest_first)))[:MAX_REMEMBERED]
+    if thread_id is None and new.ids.nearest_first:
+        candidates = await tx.threads.candidates(mailbox.id, known)
+        arrival = Arrival(new.ids, new.header_from, frozenset(new.others), subject, new.at / 1000)
+        thread_id = choose_thread(candidates, arrival)
+    thread = await tx.threads.get(mailbox.tenant_id, thread_id) if thread_id else None
+    if thread is None:
+        thread = Thread(
+            id=ports.ids.new("thr"),
+            tenant_id=mailbox.tenant_id,
+            mailbox_id=mailbox.id,
+            subject=new.subject,
+            base_subject=subject.base,
+            participants=_people((new.header_from, *new.others)),
+            message_count=1,
+            preview=new.preview,
+            created_at=new.at,
+            last_at=new.at,
+        )
+        await tx.threads.add(thread)
+    else:
+        thread = replace(
+            thread,
+            participants=_people((*thread.participants, new.header_from, *new.others)),
+            message_count=thread.message_count + 1,
+            preview=new.preview,
+            last_at=max(thread.last_at, new.at),
+        )
+        await tx.threads.put(thread)
+    if known:
+        await tx.threads.remember(mailbox.id, thread.id, known)
+    return thread
+
+
+def _people(addresses: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(a for a in addresses if a))[:MAX_PARTICIPANTS]
+
+
+async def load(tx: Tx, caller: Caller, thread_id: str) -> Thread:
+    """The thread, where the caller may know of its mailbox."""
+    thread = await tx.threads.get(caller.tenant_id, thread_id)
+    mailbox = await tx.mailboxes.get(caller.tenant_id, thread.mailbox_id) if thread else None
+    if thread is None or (caller.bound and (mailbox is None or not owns(caller, mailbox))):
+        raise NotFound(f"There is no thread {thread_id[:40]}.")
+    return thread
+
+
+async def get(ports: Ports, caller: Caller, thread_id: str) -> tuple[Thread, list[Message]]:
+    """A thread with its messages, oldest first; messages that a person has not released are not there for an agent."""
+
+    async def script(tx: Tx) -> tuple[Thread, list[Message]]:
+        thread = await load(tx, caller, thread_id)
+        return thread, await tx.messages.of_thread(caller.tenant_id, thread.id, MAX_MESSAGES)
+
+    return await ports.store.browse(script)
+
+
+async def page(ports: Ports, caller: Caller, mailbox_id: str | None, before_id: str | None, limit: int) -> list[Thread]:
+    """Threads that the caller may see, the latest activity first."""
+    narrow = await scope(ports, caller, mailbox_id)
+    return await ports.store.browse(lambda tx: tx.threads.page(caller.tenant_id, narrow, before_id, limit))
