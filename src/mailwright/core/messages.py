@@ -68,18 +68,14 @@ async def content(ports: Ports, caller: Caller, message_id: str) -> Content:
     return Content(message, header, mime.parse(raw, header), raw, tuple(deliveries))
 
 
-async def page(
-    ports: Ports, caller: Caller, narrow: MessageFilter, before_id: str | None, limit: int
-) -> list[Message]:
+async def page(ports: Ports, caller: Caller, narrow: MessageFilter, before_id: str | None, limit: int) -> list[Message]:
     """Messages that the caller may see, newest first."""
     narrow = replace(narrow, mailbox_id=await scope(ports, caller, narrow.mailbox_id))
     found = await ports.store.browse(lambda tx: tx.messages.page(caller.tenant_id, narrow, before_id, limit))
     return [message for message in found if not withheld(caller, message)]
 
 
-async def label(
-    tx: Tx, ports: Ports, caller: Caller, message_id: str, add: Sequence[str], remove: Sequence[str]
-) -> Message:
+async def label(tx: Tx, ports: Ports, caller: Caller, message_id: str, add: Sequence[str], remove: Sequence[str]) -> Message:
     """Put labels on a message and take others off."""
     message = await load(tx, caller, message_id)
     gone = set(remove)

@@ -1,0 +1,93 @@
+"""Into the queue: one delivery for each recipient, and the message's state as the worst of them.
+
+Only sending.py and approvals.py call `enqueue`, and only after policy.py said `Send` in the same transaction (I5).
+Not here: getting them out again (delivery.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from mailwright.core.events import EventType, publish
+from mailwright.core.model import TERMINAL, Delivery, Message, MessageStatus
+from mailwright.core.ports import Ports, Tx
+
+HOUR = 3_600_000
+
+# The message shows the first of these that any recipient is in.
+WORST_FIRST = (
+    MessageStatus.BOUNCED,
+    MessageStatus.UNKNOWN,
+    MessageStatus.DEFERRED,
+    MessageStatus.QUEUED,
+    MessageStatus.SCHEDULED,
+    MessageStatus.CANCELLED,
+    MessageStatus.SUPPRESSED,
+    MessageStatus.DELIVERED,
+)
+
+
+def worst(statuses: Iterable[MessageStatus]) -> MessageStatus:
+    """What a message with recipients in these states shows."""
+    found = set(statuses)
+    return next((status for status in WORST_FIRST if status in found), MessageStatus.QUEUED)
+
+
+async def enqueue(
+    tx: Tx,
+    ports: Ports,
+    message: Message,
+    recipients: Sequence[str],
+    *,
+    send_at: int | None = None,
+    suppressed: Sequence[str] = (),
+) -> Message:
+    """Queue a message for its recipients; `suppressed` ones get a row that says so and is never tried."""
+    now = ports.clock.now()
+    due = max(now, send_at or 0)
+    waiting = MessageStatus.SCHEDULED if due > now else MessageStatus.QUEUED
+    skip = set(suppressed)
+    rows = [
+        Delivery(
+            id=ports.ids.new("dlv"),
+            tenant_id=message.tenant_id,
+            mailbox_id=message.mailbox_id,
+            message_id=message.id,
+            recipient=address,
+            domain=address.rpartition("@")[2].lower(),
+            status=MessageStatus.SUPPRESSED if address in skip else waiting,
+            due_at=due,
+            expires_at=due + ports.settings.delivery_hours * HOUR,
+            created_at=now,
+        )
+        for address in recipients
+    ]
+    await tx.queue.add(rows)
+    queued = replace(message, status=worst(row.status for row in rows))
+    if queued.status is not message.status:
+        await tx.messages.put(queued)
+    data = {
+        "message_id": message.id,
+        "thread_id": message.thread_id,
+        "rfc_message_id": message.rfc_message_id,
+        "subject": message.subject,
+        "to": list(message.to),
+        "recipients": [{"address": row.recipient, "status": row.status.value} for row in rows],
+        "send_at": send_at,
+    }
+    await publish(tx, ports, EventType.MESSAGE_QUEUED, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
+    return queued
+
+
+async def show_worst(tx: Tx, tenant_id: str, message_id: str) -> None:
+    """Bring the message's state up to date with its recipients'."""
+    message = await tx.messages.get(tenant_id, message_id)
+    rows = await tx.queue.of_message(tenant_id, message_id)
+    if message is not None and rows and (status := worst(row.status for row in rows)) is not message.status:
+        await tx.messages.put(replace(message, status=status))
+
+
+def over(status: MessageStatus) -> bool:
+    """Whether nothing more will happen by itself."""
+    return status in TERMINAL
