@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mailwright.core import audit, queueing
+from mailwright.core import audit, queueing, suppression
 from mailwright.core.accounts import mailbox_of, owns, scope, system
 from mailwright.core.errors import ApprovalStale, BlockedByPolicy, InvalidInput, NotFound, NotPending
 from mailwright.core.events import EventType, publish
@@ -161,7 +161,8 @@ async def _to_queue(tx: Tx, ports: Ports, caller: Caller, approval: Approval, me
     decision = judge(outgoing, mailbox, domain, require_alignment=ports.settings.require_alignment, now=ports.clock.now())
     if not isinstance(decision, Send):
         raise BlockedByPolicy(f"It can't be sent now: {getattr(decision, 'reason', decision)}")
-    await queueing.enqueue(tx, ports, message, approval.recipients, send_at=approval.send_at)
+    blocked = await suppression.suppressed(tx, message.tenant_id, approval.recipients)
+    await queueing.enqueue(tx, ports, message, approval.recipients, send_at=approval.send_at, suppressed=tuple(blocked))
 
 
 async def _release(tx: Tx, ports: Ports, message: Message) -> None:

@@ -482,6 +482,7 @@ class Settings:
     honor_reject: bool = False
     require_alignment: bool = True
     allow_private_hosts: bool = False  # deliver to loopback and private addresses: local use only
+    delivery_port: int = 25  # of other servers: anything else is for local use only
 
 
 @dataclass(frozen=True, slots=True)

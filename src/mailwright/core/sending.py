@@ -215,8 +215,8 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
     await audit.record(tx, ports, caller, f"message.{message.status.value}", message.id, {"digest": digest})
     await _tell_suppressed(tx, ports, message, list(blocked))
     if isinstance(decision, Hold):
-        to_ask = [address for address in prepared.recipients if address not in blocked]
-        return Submitted(message, await _hold(tx, ports, message, to_ask, decision, wanted.send_at), tuple(blocked))
+        approval = await _hold(tx, ports, message, prepared.recipients, decision, wanted.send_at)
+        return Submitted(message, approval, tuple(blocked))
     assert isinstance(decision, Send)
     recipients = prepared.recipients + ((decision.copy_to,) if decision.copy_to else ())
     queued = await queueing.enqueue(tx, ports, message, recipients, send_at=wanted.send_at, suppressed=tuple(blocked))

@@ -1,0 +1,305 @@
+"""Delivery: one recipient's copy, from the queue to an outcome that is told.
+
+claim (a short transaction: attempt rows and the next due time are durable before anybody dials) -> attempt (route, sign,
+SMTP; no transaction open) -> record (a short transaction, guarded by the fence). What an outcome means is decided by
+`decide`, pure; every delivery ends in exactly one terminal state, told as an event (I2). A worker that dies leaves an
+attempt without an outcome: it may have delivered, so it is told as `unknown` before anything is sent again (I6).
+Not here: the loop (workers.py), routing by MX (routing.py), bounces that come back later (returning.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from dataclasses import dataclass, replace
+
+from mailwright.core import approvals, audit, queueing, return_path, suppression
+from mailwright.core.accounts import system
+from mailwright.core.events import EventType, publish
+from mailwright.core.limits import retry_delay
+from mailwright.core.model import (
+    Active,
+    Approval,
+    ApprovalStatus,
+    Attempt,
+    Delivery,
+    Domain,
+    Json,
+    Mailbox,
+    Message,
+    MessageStatus,
+)
+from mailwright.core.ports import (
+    Deferred,
+    Delivered,
+    Host,
+    Outcome,
+    Parcel,
+    Ports,
+    Rejected,
+    Report,
+    Route,
+    Signed,
+    Tx,
+    Unknown,
+)
+from mailwright.core.routing import Here, exchangers
+from mailwright.core.signing import signing_keys
+from mailwright.mail.header import Raw, parse_header
+from mailwright.mailauth import dkim
+
+CHUNK = 256 * 1024  # of a large message's body, hashed at a time
+LEASE = 15 * 60_000  # longer than any one SMTP transaction may take
+PAUSED_FOR = 5 * 60_000  # how often a paused mailbox is looked at again
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed delivery with all that it takes to carry it out."""
+
+    delivery: Delivery
+    attempt: Attempt
+    message: Message
+    mailbox: Mailbox
+    domain: Domain
+    approval: Approval | None
+    local: bool  # the recipient's domain is served here
+
+
+# --- claim --------------------------------------------------------------------------------------------------------------
+
+
+async def claim(ports: Ports, limit: int, busy_domains: Sequence[str]) -> list[Job]:
+    """Take due deliveries and start an attempt for each; those that must not go now are put back or closed."""
+
+    async def script(tx: Tx) -> list[Job]:
+        now = ports.clock.now()
+        jobs = []
+        for row in await tx.queue.claim(now, now + LEASE, limit, busy_domains):
+            job = await _start(tx, ports, row, now)
+            if job is not None:
+                jobs.append(job)
+        await tx.queue.start_attempts([job.attempt for job in jobs])
+        return jobs
+
+    return await ports.store.write(script)
+
+
+async def _start(tx: Tx, ports: Ports, row: Delivery, now: int) -> Job | None:
+    message = await tx.messages.get(row.tenant_id, row.message_id)
+    mailbox = await tx.mailboxes.get(row.tenant_id, row.mailbox_id)
+    domain = await tx.domains.get(row.tenant_id, mailbox.domain_id) if mailbox else None
+    if message is None or mailbox is None or domain is None:
+        await tx.queue.put(replace(row, status=MessageStatus.CANCELLED, text="the mailbox or its domain was removed", at=now))
+        return None
+    if row.attempts > 1 and await _died(tx, ports, row, message, mailbox):
+        return None
+    if mailbox.status is not Active.ACTIVE:
+        await tx.queue.finish(replace(row, attempts=row.attempts - 1, due_at=now + PAUSED_FOR))
+        return None
+    approval = await tx.approvals.get(row.tenant_id, message.approval_id) if message.approval_id else None
+    attempt = Attempt(ports.ids.new("att"), row.tenant_id, row.id, row.message_id, row.attempts, now)
+    local = await tx.domains.by_name(row.domain) is not None
+    return Job(row, attempt, message, mailbox, domain, approval, local)
+
+
+async def _died(tx: Tx, ports: Ports, row: Delivery, message: Message, mailbox: Mailbox) -> bool:
+    """Close an attempt whose worker died; True where that ends the delivery."""
+    left_open = await tx.queue.open_attempt(row.id)
+    if left_open is None:
+        return False
+    text = "the server stopped during this attempt: the message may have been delivered"
+    closed = replace(left_open, finished_at=ports.clock.now(), outcome="unknown", text=text)
+    await tx.queue.finish_attempt(closed)
+    step = decide(row, Unknown(text), at_most_once=mailbox.at_most_once, now=ports.clock.now(), spread=0.0)
+    await _tell(tx, ports, message, closed, step)
+    if step.row.status is MessageStatus.UNKNOWN:
+        await tx.queue.finish(step.row)
+        await queueing.show_worst(tx, row.tenant_id, row.message_id)
+        return True
+    return False
+
+
+# --- attempt ------------------------------------------------------------------------------------------------------------
+
+
+async def attempt(ports: Ports, job: Job, route: Route | Deferred | Rejected) -> tuple[Report, bytes]:
+    """Sign and hand over; the report, and the fields that were put on top. Never raises for trouble with the peer."""
+    if not isinstance(route, Route):
+        return Report((route,), ()), b""
+    raw = await ports.store.blobs.open(job.message.blob_id)
+    if refused := await ports.signer.run(lambda: unapproved(job, raw)):
+        return Report((Rejected(None, "5.7.1", refused),), ()), b""
+    signed = await ports.signer.run(lambda: sign(ports, job, raw))
+    return await ports.courier.deliver(route, _parcel(ports, job, signed)), signed.prefix
+
+
+def _parcel(ports: Ports, job: Job, signed: Signed) -> Parcel:
+    local = return_path.local_part(ports.settings.verp_secret, job.delivery.id)
+    mail_from = f"{local}@{ports.settings.bounce_label}.{job.domain.name}"
+    utf8 = not job.delivery.recipient.isascii() or not job.message.from_address.isascii()
+    return Parcel(mail_from, (job.delivery.recipient,), signed, envelope_id=job.delivery.id, smtputf8=utf8)
+
+
+def unapproved(job: Job, raw: Raw) -> str | None:
+    """Why the message must not reach DATA, if it must not: the approval is of other bytes or other people (I5)."""
+    if job.message.approval_id is None:
+        return None
+    approval, mode = job.approval, job.message.oversight_mode
+    if approval is None or approval.status is not ApprovalStatus.APPROVED or mode is None:
+        return "it was not approved"
+    content = hashlib.sha256(raw).digest()
+    actual = approvals.digest(content, approval.recipients, mode=mode, send_at=approval.send_at)
+    if actual != approval.digest:
+        return "it is not what was approved"
+    return None if job.delivery.recipient in approval.recipients else "it was not approved for this recipient"
+
+
+def sign(ports: Ports, job: Job, raw: Raw) -> Signed:
+    """Sign with every key of the domain, RSA first. CPU work of about a millisecond."""
+    header = parse_header(raw)
+    keys = signing_keys(job.domain)
+    prefix = dkim.sign(header, _body(raw, header.body_start), keys, now=ports.clock.now() // 1000)
+    return Signed(prefix, raw)
+
+
+def _body(raw: Raw, start: int) -> bytes | Iterator[bytes]:
+    if isinstance(raw, bytes):
+        return raw[start:]
+    return (raw[at : at + CHUNK] for at in range(start, len(raw), CHUNK))
+
+
+async def find_route(
+    ports: Ports, job: Job, local: Host | None, shuffle: Callable[[MutableSequence[str]], None]
+) -> Route | Deferred | Rejected:
+    """Where it goes: the sending domain's smarthost, this server itself, or the recipient's exchangers."""
+    if job.local and local is not None:
+        return Route(f"local:{local.port}", (local,))
+    relay = job.domain.smarthost
+    if relay is not None:
+        host = Host(relay.host, (), relay.port)
+        return Route(f"smarthost:{relay.host}:{relay.port}", (host,), relay.tls, relay.username, relay.password)
+    settings = ports.settings
+    here = Here(settings.hostname, settings.addresses, settings.delivery_port, settings.allow_private_hosts)
+    return await ports.resolver.resolve(exchangers(job.delivery.domain, here, shuffle))
+
+
+# --- record -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an outcome leads to: the row as it will be, the event that tells it, and whether the address is dead."""
+
+    row: Delivery
+    event: EventType
+    suppress: bool = False
+
+
+def decide(row: Delivery, outcome: Outcome, *, at_most_once: bool, now: int, spread: float) -> Step:
+    """What follows from an outcome; pure. `spread` in [0, 1) jitters the next try."""
+    match outcome:
+        case Delivered(code, enhanced, text):
+            return Step(_closed(row, MessageStatus.DELIVERED, code, enhanced, text, now), EventType.MESSAGE_DELIVERED)
+        case Rejected(code, enhanced, text):
+            step = _closed(row, MessageStatus.BOUNCED, code, enhanced, text, now)
+            return Step(step, EventType.MESSAGE_BOUNCED, suppress=dead_address(code, enhanced))
+        case Unknown(text):
+            if at_most_once:
+                return Step(_closed(row, MessageStatus.UNKNOWN, None, None, text, now), EventType.MESSAGE_UNKNOWN)
+            again = _deferred(row, None, None, text, now, spread)
+            return Step(again, EventType.MESSAGE_UNKNOWN)
+        case Deferred(code, enhanced, text):
+            again = _deferred(row, code, enhanced, text, now, spread)
+            # I2: an entry ends by age, never by count, and its end is told.
+            event = EventType.MESSAGE_BOUNCED if again.status is MessageStatus.BOUNCED else EventType.MESSAGE_DEFERRED
+            return Step(again, event)
+
+
+def _closed(row: Delivery, status: MessageStatus, code: int | None, enhanced: str | None, text: str, now: int) -> Delivery:
+    return replace(row, status=status, code=code, enhanced=enhanced, text=text, at=now)
+
+
+def _deferred(row: Delivery, code: int | None, enhanced: str | None, text: str, now: int, spread: float) -> Delivery:
+    due = now + retry_delay(row.attempts, spread)
+    if due >= row.expires_at:
+        text = f"given up after {(now - row.created_at) // 3_600_000} h: {text}"
+        return _closed(row, MessageStatus.BOUNCED, code, enhanced or "4.4.7", text, now)
+    return replace(row, status=MessageStatus.DEFERRED, due_at=due, code=code, enhanced=enhanced, text=text, at=now)
+
+
+def dead_address(code: int | None, enhanced: str | None) -> bool:
+    """Whether a permanent refusal says that the address itself is no good: never from a bare 550, which says anything.
+
+    RFC 3463: X.1.1 no such mailbox, X.1.2 no such domain, X.1.3 bad syntax, X.1.6 moved, X.1.10 null MX (RFC 7505),
+    X.2.1 mailbox disabled.
+    """
+    subject = (enhanced or "").partition(".")[2]
+    return subject in ("1.1", "1.2", "1.3", "1.6", "1.10", "2.1") and (code is None or 500 <= code < 600)
+
+
+async def record(ports: Ports, job: Job, report: Report, prefix: bytes, spread: float) -> Step:
+    """Write what became of an attempt, unless the lease was lost meanwhile."""
+    now = ports.clock.now()
+    outcome = report.outcomes[0]
+    step = decide(job.delivery, outcome, at_most_once=job.mailbox.at_most_once, now=now, spread=spread)
+    step = replace(step, row=replace(step.row, mx=report.host))
+    done = replace(
+        job.attempt,
+        finished_at=now,
+        outcome=type(outcome).__name__.lower(),
+        mx=report.host,
+        address=report.address,
+        tls=report.tls,
+        code=step.row.code,
+        enhanced=step.row.enhanced,
+        text=step.row.text,
+        transcript=report.transcript,
+        signature=prefix,
+    )
+
+    async def script(tx: Tx) -> None:
+        await tx.queue.finish_attempt(done)
+        if not await tx.queue.finish(step.row):
+            return  # somebody else holds the lease now, or a person cancelled: their word counts
+        await queueing.show_worst(tx, job.delivery.tenant_id, job.message.id)
+        await _tell(tx, ports, job.message, done, step)
+        if step.suppress:
+            await _suppress(tx, ports, job, step)
+
+    await ports.store.write(script)
+    return step
+
+
+async def _suppress(tx: Tx, ports: Ports, job: Job, step: Step) -> None:
+    detail = f"{step.row.code or ''} {step.row.enhanced or ''} {step.row.text or ''}".strip()[:500]
+    await suppression.add(
+        tx,
+        ports,
+        system(job.message.tenant_id),
+        job.delivery.recipient,
+        "hard_bounce",
+        detail=detail,
+        message_id=job.message.id,
+    )
+
+
+async def _tell(tx: Tx, ports: Ports, message: Message, done: Attempt, step: Step) -> None:
+    row = step.row
+    data: Json = {
+        "message_id": message.id,
+        "thread_id": message.thread_id,
+        "recipient": row.recipient,
+        "attempt_id": done.id,
+        "attempt": done.number,
+        "mx": done.mx,
+        "code": done.code,
+        "enhanced": done.enhanced,
+        "text": done.text,
+    }
+    if row.status is MessageStatus.DEFERRED:
+        data["next_attempt_at"] = row.due_at
+    await publish(tx, ports, step.event, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
+    await audit.record(
+        tx, ports, system(message.tenant_id), f"delivery.{done.outcome}", row.id, {"attempt": done.id, "code": done.code}
+    )
