@@ -128,9 +128,9 @@ async def attempt(ports: Ports, job: Job, route: Route | Deferred | Rejected) ->
     if not isinstance(route, Route):
         return Report((route,), ()), b""
     raw = await ports.store.blobs.open(job.message.blob_id)
-    if refused := await ports.signer.run(lambda: unapproved(job, raw)):
+    if refused := await ports.cpu.run(lambda: unapproved(job, raw)):
         return Report((Rejected(None, "5.7.1", refused),), ()), b""
-    signed = await ports.signer.run(lambda: sign(ports, job, raw))
+    signed = await ports.cpu.run(lambda: sign(ports, job, raw))
     return await ports.courier.deliver(route, _parcel(ports, job, signed)), signed.prefix
 
 

@@ -60,6 +60,9 @@ class Resolver(Protocol):
     async def resolve(self, check: Asks[T]) -> T:
         """Drive a check to its verdict. Never raises for DNS trouble: that is an `Answer`."""
 
+    async def resolve_aside(self, check: Asks[T]) -> T:
+        """As `resolve`, with the check's own work in a thread: for checks that hash a large message."""
+
 
 # --- blobs ------------------------------------------------------------
 
@@ -110,7 +113,7 @@ class Table(Protocol[Row]):
         """Insert. Raises `Taken` when a unique value (id, name, address, client_id) is there already."""
 
     async def put(self, row: Row) -> None:
-        """Replace the row of the same id."""
+        """Replace the row of the same id; counters that only rise (uid_next, modseq) are left to their own methods."""
 
     async def remove(self, tenant_id: str, id: str) -> bool: ...
     async def by_client_id(self, tenant_id: str, client_id: str) -> Row | None: ...
@@ -459,8 +462,8 @@ class Poster(Protocol):
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Posted | NotPosted: ...
 
 
-class Signer(Protocol):
-    """CPU work that must not stall the loop: runs a function in a thread."""
+class Cpu(Protocol):
+    """Work that must not stall the loop (signing, large messages): runs a function in a thread."""
 
     async def run(self, work: Callable[[], T]) -> T: ...
 
@@ -493,7 +496,7 @@ class Ports:
     resolver: Resolver
     courier: Courier
     poster: Poster
-    signer: Signer
+    cpu: Cpu
     clock: Clock
     ids: Ids
     settings: Settings
