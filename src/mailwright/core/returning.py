@@ -1,0 +1,63 @@
+"""Bounces that come back later, to the return path of one of our own deliveries.
+
+The address names the delivery and proves that we made it (return_path.py), so a bounce is believed about that recipient and no
+other; a failure ends the delivery and, where the address itself is dead, suppresses it. Nothing is ever answered (I4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mailwright.core import audit, queueing, suppression
+from mailwright.core.accounts import system
+from mailwright.core.delivery import dead_address
+from mailwright.core.events import EventType, publish
+from mailwright.core.model import Delivery, Json, MessageStatus
+from mailwright.core.ports import Ports, Tx
+from mailwright.mail import mime
+from mailwright.mail.dsn import Dsn, parse_dsn
+from mailwright.mail.header import Header, Raw
+
+KEPT = 400  # characters of a diagnostic
+
+
+async def returned(ports: Ports, delivery_id: str, mail_from: str, header: Header, raw: Raw) -> str | None:
+    """Take in what came to a return path: the delivery's id, or None where the delivery is gone."""
+    report = parse_dsn(header, mime.parse(raw, header))
+
+    async def script(tx: Tx) -> str | None:
+        row = await tx.queue.get(delivery_id)
+        if row is None:
+            return None
+        await audit.record(tx, ports, system(row.tenant_id), "bounce.received", row.id, {"mail_from": mail_from == ""})
+        if report is not None:
+            await _apply(tx, ports, row, report)
+        return row.id
+
+    return await ports.store.write(script)
+
+
+async def _apply(tx: Tx, ports: Ports, row: Delivery, report: Dsn) -> None:
+    told = next((one for one in report.recipients if one.action == "failed"), None)
+    if told is None:
+        return  # delayed, relayed, delivered: nothing changes
+    now = ports.clock.now()
+    text = (told.diagnostic or "the receiver returned the message")[:KEPT]
+    bounced = replace(row, status=MessageStatus.BOUNCED, enhanced=told.status or row.enhanced, text=text, at=now)
+    await tx.queue.put(bounced)
+    await queueing.show_worst(tx, row.tenant_id, row.message_id)
+    message = await tx.messages.get(row.tenant_id, row.message_id)
+    data: Json = {
+        "message_id": row.message_id,
+        "thread_id": message.thread_id if message else None,
+        "recipient": row.recipient,
+        "code": None,
+        "enhanced": told.status,
+        "text": text,
+        "returned": True,
+    }
+    await publish(tx, ports, EventType.MESSAGE_BOUNCED, tenant_id=row.tenant_id, mailbox_id=row.mailbox_id, data=data)
+    if dead_address(None, told.status) and (told.status or "").startswith("5"):
+        await suppression.add(
+            tx, ports, system(row.tenant_id), row.recipient, "hard_bounce", detail=text, message_id=row.message_id
+        )
