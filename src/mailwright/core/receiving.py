@@ -219,7 +219,7 @@ async def _facts(ports: Ports, header: Header, raw: Raw, author: Address) -> _Fa
 
 def _read_facts(header: Header, raw: Raw, author: Address) -> _Facts:
     root = mime.parse(raw, header)
-    text = mime.plain_text(root, EVENT_TEXT + 1)
+    text = mime.body_text(root, EVENT_TEXT + 1)
     to, cc = _list(header, "to"), _list(header, "cc")
     people = tuple(f"{a.local_part}@{a.domain}".lower() for a in (*to.mailboxes, *cc.mailboxes)[:MAX_ADDRESSES])
     return _Facts(

@@ -1,8 +1,9 @@
 """Webhooks: programs that are told of events, each from its own place in the log.
 
-Signed as Standard Webhooks says (standardwebhooks.com: `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,...`). A webhook
+Signed as Standard Webhooks 1.0 says (`webhook-id`, `webhook-timestamp`, `webhook-signature: v1,...`). A webhook
 that answers no event with 2xx for all its tries is disabled, and that is an event too.
-fan_out (events become deliveries) -> claim -> post -> record. Not here: the loop (workers.py), the egress guard (net/poster.py).
+fan_out (events become deliveries) -> claim -> post -> record.
+Not here: the loop (workers.py), the egress guard (net/poster.py).
 """
 
 from __future__ import annotations

@@ -1,0 +1,187 @@
+"""Configuration: one frozen tree, from a TOML file and the environment.
+
+Every setting says what it does, its unit and when to change it; `mailwright config describe` prints them. The environment
+wins over the file: `MAILWRIGHT_SMTP__PORT=2525` is `port` in `[smtp]`. Unknown settings are refused: they are typos.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+PREFIX = "MAILWRIGHT_"
+MEGABYTE = 1024 * 1024
+
+
+def _about(description: str, **bounds: Any) -> Meta:
+    return Meta(description=description, **bounds)
+
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class Server(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who this server is."""
+
+    hostname: Annotated[
+        str, _about("Our name: in the greeting, in HELO, in MX records. Its A record and its PTR must match.")
+    ] = "localhost"
+    addresses: Annotated[tuple[str, ...], _about("The public IP addresses that mail leaves from: SPF records name them.")] = ()
+    public_url: Annotated[str, _about("Where the API is reached from outside; empty: http://<api.host>:<api.port>.")] = ""
+    data: Annotated[str, _about("The folder of the embedded store and of the server's secrets.")] = "var"
+
+
+class Smtp(Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail coming in."""
+
+    host: Annotated[str, _about("The address to listen on.")] = "0.0.0.0"
+    port: Annotated[Port, _about("The port to listen on; 0 takes a free one.")] = 25
+    tls_certificate: Annotated[
+        str, _about("PEM file with the certificate chain. Empty: STARTTLS is offered with a certificate of our own making.")
+    ] = ""
+    tls_key: Annotated[str, _about("PEM file with the certificate's private key.")] = ""
+    message_limit: Annotated[int, _about("The largest message taken or sent, in bytes; announced as SIZE.", ge=65536)] = (
+        50 * MEGABYTE
+    )
+    recipients_limit: Annotated[
+        int, _about("The most recipients of one message (RFC 5321 §4.5.3.1.8 asks for 100).", ge=100)
+    ] = 100
+    connections_limit: Annotated[int, _about("Connections at once, all peers together.", ge=1)] = 1000
+    connections_per_ip: Annotated[
+        int, _about("Connections at once from one IPv4 address or IPv6 /64; wider networks get 3 and 9 times that.", ge=1)
+    ] = 50
+    received_limit: Annotated[
+        int, _about("A message with more Received fields goes round in circles and is refused.", ge=10)
+    ] = 30
+
+
+class Api(Struct, frozen=True, forbid_unknown_fields=True):
+    """REST."""
+
+    host: Annotated[str, _about("The address to listen on. Put a TLS proxy before it, or keep it private.")] = "127.0.0.1"
+    port: Annotated[Port, _about("The port to listen on; 0 takes a free one.")] = 8080
+    body_limit: Annotated[int, _about("The largest request taken, in bytes.", ge=1024)] = 40 * MEGABYTE
+
+
+class Dns(Struct, frozen=True, forbid_unknown_fields=True):
+    """Asking DNS."""
+
+    nameservers: Annotated[
+        tuple[str, ...], _about("Resolvers to ask, as `address` or `address:port`; empty: the system's.")
+    ] = ()
+    timeout: Annotated[float, _about("Seconds for one question, all tries together.", gt=0)] = 5.0
+    validating: Annotated[
+        bool, _about("The resolver validates DNSSEC and only this host can reach it: believe its AD bit.")
+    ] = False
+
+
+class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Mail going out."""
+
+    hours: Annotated[int, _about("How long delivery is tried before the message bounces.", ge=1)] = 48
+    port: Annotated[Port, _about("The port of other mail exchangers. Anything but 25 is for tests.")] = 25
+    source_address: Annotated[str, _about("The local address to send from; empty: the system chooses.")] = ""
+    allow_private: Annotated[
+        bool, _about("Deliver to loopback and private addresses, and let webhooks use http. For local use only.")
+    ] = False
+    bounce_label: Annotated[str, _about("Bounces come to <label>.<domain>.", pattern=r"^[a-z0-9][a-z0-9-]{0,19}$")] = "bounce"
+
+
+class Policy(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is allowed."""
+
+    require_alignment: Annotated[bool, _about("Refuse to send from a domain until its DNS records are in place.")] = True
+    honor_reject: Annotated[
+        bool,
+        _about(
+            "Refuse incoming mail that fails DMARC where its domain asks for that; if not, accept and flag it (RFC 9989 §7.4)."
+        ),
+    ] = False
+    approval_hours: Annotated[int, _about("How long a person may take to decide; then the answer is no.", ge=1)] = 72
+
+
+class Log(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is written to standard error."""
+
+    level: Annotated[str, _about("debug, info, warning or error.", pattern="^(debug|info|warning|error)$")] = "info"
+    json_lines: Annotated[bool, _about("One JSON object a line, for programs; otherwise for people.")] = False
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    server: Server = Server()
+    smtp: Smtp = Smtp()
+    api: Api = Api()
+    dns: Dns = Dns()
+    delivery: Delivery = Delivery()
+    policy: Policy = Policy()
+    log: Log = Log()
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; the message names the setting and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting, for the docs."""
+
+    section: str
+    name: str
+    default: Any
+    description: str
+
+
+def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the file (if any), put the environment over it, and check all of it. Raises ConfigError."""
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
+            raise ConfigError(f"{path}: {wrong}") from None
+    lists = {(one.section, one.name) for one in every_setting() if isinstance(one.default, tuple)}
+    for name, value in environ.items():
+        if name.startswith(PREFIX) and "__" in name:
+            section, _, setting = name.removeprefix(PREFIX).lower().partition("__")
+            words = [part.strip() for part in value.split(",") if part.strip()]
+            tree.setdefault(section, {})[setting] = words if (section, setting) in lists else value
+    try:
+        return msgspec.convert(tree, Config, strict=False)
+    except msgspec.ValidationError as wrong:
+        raise ConfigError(str(wrong)) from None
+
+
+def every_setting() -> Iterator[Setting]:
+    """Every setting in order; `describe` and the docs are made from this."""
+    for section, kind in get_type_hints(Config).items():
+        for name, hint in get_type_hints(kind, include_extras=True).items():
+            about = next(meta for meta in reversed(get_args(hint)) if isinstance(meta, Meta) and meta.description)
+            yield Setting(section, name, getattr(kind(), name), about.description or "")
+
+
+def describe() -> str:
+    """All settings as a commented TOML file with their defaults: a file to start from."""
+    lines: list[str] = []
+    sections = get_type_hints(Config)
+    for one in every_setting():
+        if f"[{one.section}]" not in lines:
+            lines += ["", f"[{one.section}]", f"# {sections[one.section].__doc__}"]
+        lines += ["", f"# {one.description}", f"{one.name} = {_toml(one.default)}"]
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    return f"[{', '.join(map(_toml, value))}]" if isinstance(value, tuple) else str(value)

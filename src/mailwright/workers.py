@@ -1,0 +1,233 @@
+"""The loops: claim -> act -> record. They decide nothing; core does.
+
+Deliveries wait for a slot of their destination, so that one slow receiver holds up nobody else; when results can't be
+recorded, nothing new is claimed. Every loop ends soon after `stop` is set, and leaves nothing half-told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from mailwright.core import approvals, delivery, limits, webhooks
+from mailwright.core.errors import StorageBusy
+from mailwright.core.model import Event
+from mailwright.core.ports import Deferred, Host, Ports, Report, Route, Topic
+
+log = structlog.get_logger()
+
+CLAIM = 100  # deliveries in one claim
+IN_FLIGHT = 400  # claimed deliveries in memory
+TELLINGS = 200  # webhook deliveries in memory
+PER_WEBHOOK = 4
+IDLE = 5.0  # seconds a loop waits at most before it looks again
+DAY = 86_400_000
+
+
+@dataclass(slots=True)
+class Destination:
+    """Where deliveries queue up for a slot: as many run at once as its pace allows."""
+
+    pace: limits.Pace = field(default_factory=limits.Pace)
+    running: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+    async def enter(self) -> None:
+        """Wait for a slot."""
+        if self.running < self.pace.slots:
+            self.running += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Give the slot back, to whoever waits longest."""
+        self.running -= 1
+        while self.waiting and self.running < self.pace.slots:
+            turn = self.waiting.popleft()
+            if not turn.done():
+                self.running += 1
+                turn.set_result(None)
+
+    @property
+    def crowded(self) -> bool:
+        """True where more wait than can run: claiming more for it would only hold others up."""
+        return len(self.waiting) >= 2 * self.pace.slots
+
+
+class Deliveries:
+    """The delivery loop. `local` is our own mail exchanger, for recipients of domains that we serve."""
+
+    def __init__(self, ports: Ports, local: Host | None = None) -> None:
+        self._ports, self._local = ports, local
+        self._destinations: dict[str, Destination] = {}
+        self._domains: dict[str, str] = {}  # recipient domain -> destination key, of what is in memory
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop`; then let what is under way end."""
+        store = self._ports.store
+        while not stop.is_set():
+            seen = store.version(Topic.QUEUE)
+            if len(self._tasks) >= IN_FLIGHT or not await self._claim():
+                await _until(stop, store.wait(Topic.QUEUE, seen, await self._pause()))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _pause(self) -> float:
+        if len(self._tasks) >= IN_FLIGHT:
+            return 0.05
+        due = await self._ports.store.read(lambda tx: tx.queue.next_due())
+        return IDLE if due is None else min(IDLE, max(0.02, (due - self._ports.clock.now()) / 1000))
+
+    async def _claim(self) -> int:
+        due = await self._ports.store.read(lambda tx: tx.queue.next_due())
+        if due is None or due > self._ports.clock.now():
+            return 0
+        busy = [name for name, key in self._domains.items() if self._destinations[key].crowded]
+        try:
+            jobs = await delivery.claim(self._ports, min(CLAIM, IN_FLIGHT - len(self._tasks)), busy)
+        except StorageBusy:
+            await asyncio.sleep(1)
+            return 0
+        for job in jobs:
+            task = asyncio.create_task(self._deliver(job))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(jobs)
+
+    async def _deliver(self, job: delivery.Job) -> None:
+        try:
+            route = await delivery.find_route(self._ports, job, self._local, random.shuffle)
+            key = route.key if isinstance(route, Route) else job.delivery.domain
+            destination = self._destinations.setdefault(key, Destination())
+            self._domains[job.delivery.domain] = key
+            await destination.enter()
+            try:
+                report, prefix = await delivery.attempt(self._ports, job, route)
+                destination.pace = _paced(destination.pace, report)
+                await self._record(job, report, prefix)
+            finally:
+                destination.leave()
+                self._forget(key, destination)
+        except Exception:
+            log.exception("delivery.crashed", delivery=job.delivery.id, message=job.message.id)
+            report = Report((Deferred(None, "4.3.0", "an internal error: see the server's log"),), ())
+            await self._record(job, report, b"")
+
+    async def _record(self, job: delivery.Job, report: Report, prefix: bytes) -> None:
+        while True:  # what was delivered must not be forgotten: wait for the disk rather than send again
+            with suppress(StorageBusy):
+                step = await delivery.record(self._ports, job, report, prefix, random.random())
+                break
+            await asyncio.sleep(1)
+        log.info(
+            "delivery." + step.row.status.value,
+            message=job.message.id,
+            delivery=job.delivery.id,
+            attempt=job.attempt.number,
+            mx=report.host,
+            code=step.row.code,
+        )
+
+    def _forget(self, key: str, destination: Destination) -> None:
+        if len(self._domains) > 10_000 and not destination.running:
+            self._destinations.pop(key, None)
+            self._domains = {name: known for name, known in self._domains.items() if known != key}
+
+
+def _paced(pace: limits.Pace, report: Report) -> limits.Pace:
+    outcome = report.outcomes[0]
+    trouble = isinstance(outcome, Deferred) and (outcome.code is None or outcome.code == 421)
+    return limits.failed(pace) if trouble else limits.succeeded(pace)
+
+
+class Tellings:
+    """The webhook loop. `render` makes an event's JSON envelope."""
+
+    def __init__(self, ports: Ports, render: Callable[[Event], bytes]) -> None:
+        self._ports, self._render = ports, render
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tell webhooks until `stop`."""
+        store = self._ports.store
+        while not stop.is_set():
+            events, due = store.version(Topic.EVENTS), store.version(Topic.WEBHOOKS)
+            try:
+                busy = await webhooks.fan_out(self._ports) + await self._claim()
+            except StorageBusy:
+                await asyncio.sleep(1)
+                continue
+            if not busy:
+                pause = await self._pause()
+                await _until(stop, store.wait(Topic.EVENTS, events, pause), store.wait(Topic.WEBHOOKS, due, pause))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _pause(self) -> float:
+        due = await self._ports.store.read(lambda tx: tx.webhooks.next_due())
+        return IDLE if due is None else min(IDLE, max(0.05, (due - self._ports.clock.now()) / 1000))
+
+    async def _claim(self) -> int:
+        room = TELLINGS - len(self._tasks)
+        due = await self._ports.store.read(lambda tx: tx.webhooks.next_due())
+        if room <= 0 or due is None or due > self._ports.clock.now():
+            return 0
+        tellings = await webhooks.claim(self._ports, room)
+        for telling in tellings:
+            task = asyncio.create_task(self._tell(telling))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(tellings)
+
+    async def _tell(self, telling: webhooks.Telling) -> None:
+        turn = self._turns.setdefault(telling.webhook.id, asyncio.Semaphore(PER_WEBHOOK))
+        async with turn:
+            try:
+                await webhooks.tell(self._ports, telling, self._render(telling.event), random.random())
+            except StorageBusy:
+                log.warning("webhook.not_recorded", webhook=telling.webhook.id, event=telling.event.id)
+            except Exception:
+                log.exception("webhook.crashed", webhook=telling.webhook.id, event=telling.event.id)
+
+
+async def keep_house(ports: Ports, stop: asyncio.Event) -> None:
+    """Close questions that nobody answered, and forget answers to Idempotency-Keys of yesterday."""
+    while not stop.is_set():
+        try:
+            await ports.store.write(lambda tx: approvals.expire(tx, ports))
+            await ports.store.write(lambda tx: tx.idempotency.forget_before(ports.clock.now() - DAY))
+        except StorageBusy:
+            pass
+        await _until(stop, asyncio.sleep(30))
+
+
+async def _until(stop: asyncio.Event, *waits: Coroutine[Any, Any, None]) -> None:
+    """Wait for the first of them, or for `stop`."""
+    tasks = [asyncio.create_task(wait) for wait in waits] + [asyncio.create_task(_set(stop))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _set(stop: asyncio.Event) -> None:
+    await stop.wait()
