@@ -66,7 +66,7 @@ def _ids(header: Header, name: str) -> list[str]:
 def _bare(header: Header, name: str) -> list[str]:
     field = header.first(name)
     words = field.body[: MAX_READ * MAX_ID].split() if field else []
-    return [f"<{text}>" for word in words[:MAX_READ] if (text := _text(word.strip(b"<>")))]
+    return [f"<{text}>" for word in words[:MAX_READ] if (text := _text(word.translate(None, b"<>")))]
 
 
 def _text(raw: bytes) -> str:
