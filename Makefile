@@ -1,0 +1,37 @@
+# The menu. Everything sets up what it needs by itself.
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: local test unit lint docs lock clean help
+
+help:  ## show this menu
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/.ready: requirements-dev.lock pyproject.toml scripts/setup
+	@scripts/setup $(VENV)
+	@touch $@
+
+local: $(VENV)/.ready  ## a private mail world on this machine, with a tour
+	@$(BIN)/mailwright local $(ARGS)
+
+test: $(VENV)/.ready  ## every test; real peers are installed where that is possible
+	@scripts/peers
+	@$(BIN)/python -m pytest $(ARGS)
+
+unit: $(VENV)/.ready  ## the fast tests alone
+	@$(BIN)/python -m pytest -m "not peers and not slow" $(ARGS)
+
+lint: $(VENV)/.ready  ## ruff, mypy strict, import-linter
+	@$(BIN)/ruff check src tests
+	@$(BIN)/ruff format --check src tests
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/.ready  ## write the generated pages under docs/ again
+	@$(BIN)/python scripts/docs.py
+
+lock: $(VENV)/.ready  ## pin the newest releases of what we depend on
+	@scripts/lock $(VENV)
+
+clean:  ## remove what was installed and built
+	@rm -rf $(VENV) build dist
