@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 Raw: TypeAlias = bytes | mmap.mmap
@@ -18,7 +18,8 @@ Raw: TypeAlias = bytes | mmap.mmap
 MAX_HEADER = 256 * 1024  # a header block longer than this is cut there and reported as a defect (S12)
 MAX_FIELDS = 1000
 
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?")
+# A field and its name, or a line that is none: always matches where the last match ended, which keeps it linear.
+_LINES = re.compile(rb"(([!-9;-~]+)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?)|[^\n]+\n?|\n")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 
 
@@ -32,7 +33,8 @@ class Field:
     @property
     def body(self) -> bytes:
         """All after the colon, unfolded (RFC 5322 §2.2.3), without the final line end; spaces kept."""
-        return _FOLD.sub(b"", self.raw[self.raw.index(b":") + 1 :].rstrip(b"\r\n"))
+        body = self.raw[self.raw.index(b":") + 1 :].rstrip(b"\r\n")
+        return _FOLD.sub(b"", body) if b"\n" in body else body
 
     @property
     def value(self) -> str:
@@ -48,8 +50,8 @@ class Field:
 class Header:
     """The fields of one message, and where its body starts.
 
-    `defects` names what is wrong with the block: "no-separator", "junk-line", "too-long", "too-many-fields",
-    "null-byte", "bare-cr".
+    `defects` names what is wrong with the block: "no-separator", "no-header" (the first line is no field, nor is any
+    other: all is body), "junk-line", "too-long", "too-many-fields", "null-byte", "bare-cr".
     """
 
     fields: tuple[Field, ...]
@@ -84,32 +86,35 @@ def parse_header(raw: Raw) -> Header:
     Lines may end in CRLF or LF. The body starts after the first empty line (`body_start` = len(raw) if there is none).
     """
     block, body_start, defects = _block(raw)
-    fields: list[Field] = []
-    at = 0
-    while at < len(block):
-        match = _FIELD.match(block, at)
-        if match is None:
-            end = block.find(b"\n", at) + 1 or len(block)
-            defects.add("junk-line")
-            at = end
-            continue
-        if len(fields) == MAX_FIELDS:
-            defects.add("too-many-fields")
-            break
-        fields.append(Field(match[1].decode("ascii").lower(), match[0]))
-        at = match.end()
-    return Header(tuple(fields), body_start, tuple(sorted(defects)))
+    found = _LINES.findall(block)
+    named = [item for item in found if item[1]]
+    if len(named) != len(found):
+        defects.add("junk-line")
+    if block and not named:
+        return Header((), 0, tuple(sorted(defects | {"no-header"})))
+    if len(named) > MAX_FIELDS:
+        defects.add("too-many-fields")
+    fields = tuple([Field(_name(name) if len(name) < 80 else _lower(name), whole) for whole, name in named[:MAX_FIELDS]])
+    return Header(fields, body_start, tuple(sorted(defects)))
+
+
+def _lower(name: bytes) -> str:
+    return name.decode("ascii").lower()
+
+
+_name = lru_cache(maxsize=2048)(_lower)  # for names of usual length: the few there are come again and again
 
 
 def _block(raw: Raw) -> tuple[bytes, int, set[str]]:
     defects: set[str] = set()
-    crlf, lf = raw.find(b"\r\n\r\n"), raw.find(b"\n\n")
     if raw[:2] == b"\r\n" or raw[:1] == b"\n":
         return b"", 2 if raw[:1] == b"\r" else 1, defects
-    if crlf >= 0 and (lf < 0 or crlf < lf):
-        end, start = crlf + 2, crlf + 4
-    elif lf >= 0:
+    crlf = raw.find(b"\n\r\n")
+    lf = raw.find(b"\n\n", 0, len(raw) if crlf < 0 else crlf)
+    if lf >= 0:
         end, start = lf + 1, lf + 2
+    elif crlf >= 0:
+        end, start = crlf + 1, crlf + 3
     else:
         end = start = len(raw)
         defects.add("no-separator")

@@ -10,9 +10,17 @@ Not here: writing them into a header field (compose.py).
 
 from mailwright.mail.address.lists import parse_address_list
 from mailwright.mail.address.model import Address, AddressDefect, AddressList, Group, InvalidAddress, domain_to_ascii
-from mailwright.mail.address.strict import parse_envelope_address, parse_mailbox, valid_domain
+from mailwright.mail.address.strict import (
+    MAX_ADDRESS,
+    MAX_LOCAL_PART,
+    parse_envelope_address,
+    parse_mailbox,
+    valid_domain,
+)
 
 __all__ = [
+    "MAX_ADDRESS",
+    "MAX_LOCAL_PART",
     "Address",
     "AddressDefect",
     "AddressList",
