@@ -91,6 +91,26 @@ class Resolver:
         finally:
             check.close()
 
+    async def resolve_aside(self, check: Asks[T]) -> T:
+        """As `resolve`, with the check's own work in a thread, so that hashing a large message stalls nobody."""
+
+        def step(reply: Any) -> tuple[bool, Any]:
+            try:
+                return False, check.send(reply)
+            except StopIteration as stop:  # must not cross a future
+                return True, stop.value
+
+        reply: Any = None
+        try:
+            while True:
+                done, found = await asyncio.to_thread(step, reply)
+                if done:
+                    verdict: T = found
+                    return verdict
+                reply = await (self.ask(found) if isinstance(found, Question) else self._fetch_all(found))
+        finally:
+            check.close()
+
     async def ask(self, question: Question) -> Answer:
         """Answer one question."""
         held = self._cache.get(question)
