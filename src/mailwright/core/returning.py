@@ -1,7 +1,8 @@
-"""Bounces that come back later, to the return path of one of our own deliveries.
+"""What comes back later, to the return path of one of our own deliveries: bounces and complaints.
 
-The address names the delivery and proves that we made it (return_path.py), so a bounce is believed about that recipient and no
-other; a failure ends the delivery and, where the address itself is dead, suppresses it. Nothing is ever answered (I4).
+The address names the delivery and proves that we made it (return_path.py), so a report is believed about that recipient and
+no other. A failure ends the delivery and, where the address itself is dead, suppresses it; a complaint suppresses at once
+(DS-4). Nothing is ever answered (I4).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from mailwright.core.events import EventType, publish
 from mailwright.core.model import Delivery, Json, MessageStatus
 from mailwright.core.ports import Ports, Tx
 from mailwright.mail import mime
+from mailwright.mail.arf import Complaint, parse_complaint
 from mailwright.mail.dsn import Dsn, parse_dsn
 from mailwright.mail.header import Header, Raw
 
@@ -23,7 +25,8 @@ KEPT = 400  # characters of a diagnostic
 
 async def returned(ports: Ports, delivery_id: str, mail_from: str, header: Header, raw: Raw) -> str | None:
     """Take in what came to a return path: the delivery's id, or None where the delivery is gone."""
-    report = parse_dsn(header, mime.parse(raw, header))
+    root = mime.parse(raw, header)
+    report, complaint = parse_dsn(header, root), parse_complaint(root)
 
     async def script(tx: Tx) -> str | None:
         row = await tx.queue.get(delivery_id)
@@ -32,6 +35,8 @@ async def returned(ports: Ports, delivery_id: str, mail_from: str, header: Heade
         await audit.record(tx, ports, system(row.tenant_id), "bounce.received", row.id, {"mail_from": mail_from == ""})
         if report is not None:
             await _apply(tx, ports, row, report)
+        elif complaint is not None and complaint.feedback_type != "not-spam":
+            await _complained(tx, ports, row, complaint)
         return row.id
 
     return await ports.store.write(script)
@@ -61,3 +66,22 @@ async def _apply(tx: Tx, ports: Ports, row: Delivery, report: Dsn) -> None:
         await suppression.add(
             tx, ports, system(row.tenant_id), row.recipient, "hard_bounce", detail=text, message_id=row.message_id
         )
+
+
+async def _complained(tx: Tx, ports: Ports, row: Delivery, complaint: Complaint) -> None:
+    data: Json = {
+        "message_id": row.message_id,
+        "recipient": row.recipient,
+        "feedback_type": complaint.feedback_type,
+        "user_agent": complaint.user_agent,
+    }
+    await publish(tx, ports, EventType.MESSAGE_COMPLAINED, tenant_id=row.tenant_id, mailbox_id=row.mailbox_id, data=data)
+    await suppression.add(
+        tx,
+        ports,
+        system(row.tenant_id),
+        row.recipient,
+        "complaint",
+        detail=complaint.feedback_type,
+        message_id=row.message_id,
+    )
