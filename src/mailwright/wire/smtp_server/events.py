@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from mailwright.wire.smtp_paths import Path
-from mailwright.wire.smtp_server.replies import Reply
 
 
 class Body(StrEnum):
@@ -108,8 +107,6 @@ class MessageAborted:
 
     No MessageEnd follows; the client is told at the end of its message.
     """
-
-    reply: Reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,16 +23,17 @@ Progress: TypeAlias = Chunk | MessageAborted | Ending | None
 
 
 class Incoming:
-    """A message that is coming in. `verdict` is the reply with which it will be refused, None while all is well."""
+    """A message that is coming in."""
 
-    __slots__ = ("_chunks", "_dots", "_inspector", "_max_size", "verdict")
+    __slots__ = ("_abandoned", "_chunks", "_dots", "_dropping", "_inspector", "_max_size")
 
     def __init__(self, options: Options) -> None:
-        self.verdict: Reply | None = None
         self._max_size = options.max_size
         self._dots = DotReader()
         self._chunks = ChunkReader()
         self._inspector = Inspector(options.max_text_line)
+        self._abandoned: Reply | None = None
+        self._dropping = False
 
     def data(self, block: bytes) -> tuple[Progress, bytes | None]:
         """Take octets after DATA; gives also what follows the end of data, None while the message goes on."""
@@ -43,10 +44,21 @@ class Incoming:
         """Take octets of a BDAT chunk; `last` with the last of the last chunk."""
         return self._pass(self._chunks.feed(block, last))
 
-    def abandon(self, reply: Reply) -> MessageAborted:
-        """Refuse the message; what is still to come is looked at and dropped."""
-        self.verdict = reply
-        return MessageAborted(reply)
+    def abandon(self, reply: Reply) -> bool:
+        """Refuse the message; what is still to come is looked at and dropped. False if it was refused before."""
+        if self._dropping:
+            return False
+        self._abandoned, self._dropping = reply, True
+        return True
+
+    @property
+    def verdict(self) -> Reply | None:
+        """The reply with which the message will be refused; None while all is well."""
+        if self._abandoned is not None:
+            return self._abandoned
+        if self._inspector.size > self._max_size:
+            return replies.TOO_BIG
+        return replies.TEXT_LINE_TOO_LONG if self._inspector.long_line else None
 
     def end(self) -> MessageEnd | Reply:
         """The message is whole: the event, or the reply that refuses it."""
@@ -58,11 +70,12 @@ class Incoming:
         defect = self._inspector.look(text)
         if defect is not None:
             return SMUGGLED[defect]
-        if self.verdict is not None:
+        if self._inspector.size > 2 * self._max_size:
             # Dropping goes on for as much again, so that the client hears why; not for ever (S12).
-            return Ending(self.verdict, Why.TOO_BIG) if self._inspector.size > 2 * self._max_size else None
-        if self._inspector.size > self._max_size:
-            return self.abandon(replies.TOO_BIG)
-        if self._inspector.long_line:
-            return self.abandon(replies.TEXT_LINE_TOO_LONG)
-        return Chunk(text)
+            return Ending(replies.TOO_BIG, Why.TOO_BIG)
+        if self._dropping:
+            return None
+        if self.verdict is None:
+            return Chunk(text)
+        self._dropping = True
+        return MessageAborted()

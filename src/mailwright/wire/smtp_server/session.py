@@ -26,6 +26,7 @@ from mailwright.wire.smtp_server.events import (
     Event,
     Hello,
     MailFrom,
+    MessageAborted,
     MessageEnd,
     RcptTo,
     Reset,
@@ -142,7 +143,7 @@ class Session:
             return
         match event:
             case DataStarted(chunked=True) if self._incoming is not None:
-                self._incoming.verdict = reply
+                self._incoming.abandon(reply)
             case MessageEnd():
                 self._finish(reply)
             case Auth() | AuthResponse():
@@ -159,8 +160,8 @@ class Session:
 
     def abandon(self, reply: Reply) -> None:
         """Refuse the message that is coming in (the disk is full, say): the rest is dropped, then `reply` is said."""
-        if self._incoming is not None and self._incoming.verdict is None:
-            self._tell(self._incoming.abandon(reply))
+        if self._incoming is not None and self._incoming.abandon(reply):
+            self._tell(MessageAborted())
 
     def tls_started(self) -> None:
         """The handshake is done: all that was learned before is void (RFC 3207 §4.2)."""
