@@ -74,6 +74,7 @@ _SEVEN_BIT = frozenset(["utf_7", "hz", "utf_16", "utf_16_be", "utf_16_le", "utf_
 _JUNK_IN_LABEL = re.compile(r"[^a-z0-9]+")
 _CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029), " ")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WORD_HEAD = re.compile(r"=\?([!-)+->@-~]{1,64})(?:\*[!->@-~]{0,64})?\?([bBqQ])\?")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
 _BYTES = {b"%02X" % value: bytes([value]) for value in range(256)}
@@ -104,7 +105,9 @@ def decode_bytes(data: bytes, charset: str = "") -> str:
     if codec == "cp1252":
         return _western(data)
     try:
-        return data.decode(codec, "replace")
+        text = data.decode(codec, "replace")
+        # UTF-7 can spell half a character, which no encoder would take again.
+        return _SURROGATE.sub("\ufffd", text) if codec == "utf_7" else text
     except (UnicodeError, ValueError):  # some codecs raise whatever `errors` says
         return _guess(data)
 
@@ -201,8 +204,11 @@ def decode_base64(data: bytes) -> bytes:
     inner = clean.rstrip(b"=")
     if b"=" not in inner:
         return _quads(inner)
-    # Pieces that were encoded one by one and then joined.
-    return b"".join(_quads(piece) for piece in inner.split(b"=") if piece)
+    # Pieces that were encoded one by one and then joined. What follows padding and has none itself may be anything.
+    *whole, last = [piece for piece in inner.split(b"=") if piece]
+    if not clean.endswith(b"="):
+        last = last[: len(last) // 4 * 4]
+    return b"".join(map(_quads, (*whole, last)))
 
 
 def _quads(data: bytes) -> bytes:
