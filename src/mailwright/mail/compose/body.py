@@ -36,39 +36,43 @@ class Part:
 
 def body_part(draft: Draft) -> Part:
     """The tree of a draft's parts: mixed(alternative(text, related(html, images)), files), each level only if needed."""
-    boundaries = _boundaries(draft)
+    raw = [one.content for one in draft.attachments if one.content_type[:8].lower() == "message/"]
+    raw += [text.encode() for text in (draft.text, draft.html) if text and "=_" in text]
+    marks = boundaries(draft.message_id, raw)
     inside = [one for one in draft.attachments if one.content_id and draft.html is not None]
     beside = [one for one in draft.attachments if not (one.content_id and draft.html is not None)]
     shown: list[Part] = []
     if draft.text is not None or draft.html is None:
-        shown.append(_text_part("plain", draft.text or ""))
+        shown.append(text_part("plain", draft.text or ""))
     if draft.html is not None:
         # RFC 2387: what the HTML shows belongs to the HTML alone.
-        parts = [_text_part("html", draft.html), *map(_file_part, inside)]
-        shown.append(_around("related", parts, boundaries, ("type", "text/html")))
-    return _around("mixed", [_around("alternative", shown, boundaries), *map(_file_part, beside)], boundaries)
+        parts = [text_part("html", draft.html), *map(_file_part, inside)]
+        shown.append(around("related", parts, marks, ("type", "text/html")))
+    return around("mixed", [around("alternative", shown, marks), *map(_file_part, beside)], marks)
 
 
-def _around(kind: str, parts: Sequence[Part], boundaries: Iterator[str], *parameters: tuple[str, str]) -> Part:
+def around(kind: str, parts: Sequence[Part], marks: Iterator[str], *parameters: tuple[str, str]) -> Part:
+    """A multipart around the parts, with the next of `boundaries`; a single part stays as it is."""
     if len(parts) == 1:
         return parts[0]
-    boundary = next(boundaries)
+    boundary = next(marks)
     fields = parameter_field("Content-Type", f"multipart/{kind}", (*parameters, ("boundary", boundary)))
     return Part(fields, parts=tuple(parts), boundary=boundary.encode())
 
 
-def _boundaries(draft: Draft) -> Iterator[str]:
-    """Boundaries that come out of the Message-ID, so that the same draft gives the same bytes."""
-    # "=_" can't stand in quoted-printable or base64 (RFC 2045 §6.7); what may stand unencoded is searched.
-    raw = [one.content for one in draft.attachments if one.content_type[:8].lower() == "message/"]
-    raw += [text.encode() for text in (draft.text, draft.html) if text and "=_" in text]
+def boundaries(message_id: str, unencoded: Sequence[bytes]) -> Iterator[str]:
+    """Boundaries that come out of the Message-ID, so that the same draft gives the same bytes.
+
+    "=_" can't stand in quoted-printable or base64 (RFC 2045 §6.7); what travels `unencoded` is searched for them.
+    """
     for count in itertools.count(1):
-        boundary = f"=_{hashlib.sha256(f'{draft.message_id} {count}'.encode()).hexdigest()[:24]}"
-        if not any(boundary.encode() in content for content in raw):
+        boundary = f"=_{hashlib.sha256(f'{message_id} {count}'.encode()).hexdigest()[:24]}"
+        if not any(boundary.encode() in content for content in unencoded):
             yield boundary
 
 
-def _text_part(subtype: str, text: str) -> Part:
+def text_part(subtype: str, text: str) -> Part:
+    """A text/plain or text/html part in UTF-8. Its lines end in CRLF, the last one too."""
     content = text.replace("\r\n", "\n").replace("\r", "\n").encode()
     if not content.endswith(b"\n"):
         content += b"\n"

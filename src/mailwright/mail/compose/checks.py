@@ -118,9 +118,14 @@ def _recipient_faults(draft: Draft) -> Iterator[Fault]:
             yield from address_faults(address, f"{name}[{index}]")
 
 
-def _id_faults(draft: Draft) -> Iterator[Fault]:
-    if len(draft.message_id) > MAX_OWN_ID or _OWN_ID.fullmatch(draft.message_id) is None:
+def own_id_faults(message_id: str) -> Iterator[Fault]:
+    """What is wrong with the Message-ID of a new message."""
+    if len(message_id) > MAX_OWN_ID or _OWN_ID.fullmatch(message_id) is None:
         yield Fault(FaultCode.BAD_MESSAGE_ID, "message_id", "expected <unique@domain>")
+
+
+def _id_faults(draft: Draft) -> Iterator[Fault]:
+    yield from own_id_faults(draft.message_id)
     for name, ids in (("in_reply_to", draft.in_reply_to), ("references", draft.references)):
         for index, one in enumerate(ids):
             if len(one) > MAX_ID or _OTHER_ID.fullmatch(one) is None:
