@@ -1,0 +1,112 @@
+"""The ASGI application: where the parts of this face meet."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+
+import msgspec
+from prometheus_client import CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from mailwright.contract.operations import OPERATIONS
+from mailwright.core.errors import StorageBusy
+from mailwright.core.ports import Ports, Tx
+from mailwright.faces.rest import pages
+from mailwright.faces.rest.answers import Reply
+from mailwright.faces.rest.bodies import Budget
+from mailwright.faces.rest.inputs import intake
+from mailwright.faces.rest.metrics import metrics
+from mailwright.faces.rest.openapi import openapi
+from mailwright.faces.rest.routing import tree
+from mailwright.faces.rest.serving import Desk, Page, Route, serve
+from mailwright.faces.rest.streaming import Bell, Pace
+
+READY_FOR = 1000  # ms that a good look at the store is believed
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What whoever starts the server may choose."""
+
+    registry: CollectorRegistry | None = None  # None: one of this face alone
+    body_memory: int = 256 * 1024 * 1024  # bytes of all bodies that are worked on at a time
+    pace: Pace = field(default_factory=Pace)
+
+
+def create_app(ports: Ports, options: Options | None = None) -> Starlette:
+    """The application. Its lifespan may be used or not: nothing is opened before it is needed."""
+    chosen = options or Options()
+    registry = chosen.registry or CollectorRegistry()
+    bell = Bell(ports.store, chosen.pace)
+    described = openapi(OPERATIONS, ports.settings.public_url, version("mailwright"))
+    routes = [(one.method, one.path, Route(one, intake(one))) for one in OPERATIONS]
+    extra = [("GET", page.path, page.page) for page in _pages(ports, described, registry)]
+    desk = Desk(ports, tree([*routes, *extra]), metrics(registry), bell, Budget(chosen.body_memory))
+
+    async def face(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await serve(desk, scope, receive, send)
+        else:  # there are no web sockets here
+            await send({"type": "websocket.close", "code": 1000})
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        bell.close()
+
+    app = Starlette(routes=[Mount("/", app=face)], lifespan=lifespan)
+    app.state.bell = bell
+    return app
+
+
+def close(app: Starlette) -> None:
+    """End the open streams and long polls: call it when the server is told to stop, before it waits for its connections."""
+    app.state.bell.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    path: str
+    page: Page
+
+
+def _pages(ports: Ports, described: pages.Json, registry: CollectorRegistry) -> list[_Placed]:
+    written = msgspec.json.encode(described)
+    for_people = lru_cache(lambda: pages.docs(described))
+    for_programs = lru_cache(lambda: pages.llms(described))
+    return [
+        _Placed("/openapi.json", Page("openapi", lambda: Reply(200, written))),
+        _Placed("/docs", Page("docs", for_people)),
+        _Placed("/llms.txt", Page("llms", for_programs)),
+        _Placed("/healthz", Page("healthz", lambda: Reply(200, b'{"status":"ok"}'))),
+        _Placed("/readyz", Page("readyz", _readiness(ports))),
+        _Placed("/metrics", Page("metrics", lambda: Reply(200, generate_latest(registry), b"text/plain; version=0.0.4"))),
+    ]
+
+
+def _readiness(ports: Ports) -> Callable[[], Awaitable[Reply]]:
+    """Whether the store can be written; one try a second at most, however many ask."""
+    good_at: int | None = None
+
+    async def ready() -> Reply:
+        nonlocal good_at
+        now = ports.clock.now()
+        if good_at is None or not 0 <= now - good_at < READY_FOR:
+
+            async def script(tx: Tx) -> int:
+                return await tx.idempotency.forget_before(0)
+
+            try:
+                await ports.store.write(script)
+            except Exception:
+                raise StorageBusy("The store can't be written.") from None
+            good_at = now
+        return Reply(200, b'{"status":"ready"}')
+
+    return ready

@@ -1,0 +1,205 @@
+"""From a request to its answer: the one path that every operation takes.
+
+head -> route -> key -> permission -> body within bounds -> input -> operation (once, where a claim asks for it) -> answer.
+Whatever goes wrong is told in the error shape with the request's id, and never as a stack trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from mailwright.contract.operations import Answer, Operation
+from mailwright.contract.running import Claim, InFlight, run, run_once
+from mailwright.core.accounts import authenticate, require
+from mailwright.core.errors import InternalError, Refusal
+from mailwright.core.model import Caller, Role
+from mailwright.core.ports import Ports
+from mailwright.faces.rest import streaming
+from mailwright.faces.rest.answers import PRIVATE, Reply, content, encoder, refused, tell
+from mailwright.faces.rest.asking import bearer, claim, read_head
+from mailwright.faces.rest.bodies import SMALL_BODY, Budget, ClientGone, read_body
+from mailwright.faces.rest.inputs import Intake, read_input
+from mailwright.faces.rest.metrics import Metrics
+from mailwright.faces.rest.routing import Node, allowed, find, walk
+
+log = structlog.get_logger("mailwright.rest")
+NOBODY = Caller("", "public", Role.AUDITOR, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An operation, and how its input is read."""
+
+    operation: Operation[Any, Any]
+    intake: Intake
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page or a probe that is no operation; it needs no key."""
+
+    name: str
+    make: Callable[[], Any]  # gives a Reply, or awaits one
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all requests share."""
+
+    ports: Ports
+    routes: Node[Route | Page]
+    metrics: Metrics
+    bell: streaming.Bell
+    budget: Budget
+    in_flight: InFlight = field(default_factory=InFlight)
+
+    @property
+    def message_body(self) -> int:
+        """Bytes of a body that may hold a whole message: base64 and some JSON around it."""
+        return self.ports.settings.message_limit * 4 // 3 + SMALL_BODY
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request on its way."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    request_id: str
+    name: str = "none"
+    status: int = 0
+    actor: str = ""
+
+
+async def serve(desk: Desk, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request."""
+    visit = Visit(scope, receive, send, desk.ports.ids.new("req"))
+    started = time.perf_counter()
+    try:
+        await _answer(desk, visit)
+    except ClientGone:
+        return
+    except Refusal as refusal:
+        await _refuse(desk, visit, refusal)
+    except Exception:
+        log.exception("request failed", request_id=visit.request_id, operation=visit.name, actor=visit.actor)
+        await _refuse(desk, visit, InternalError())
+    desk.metrics.count(visit.name, visit.status, time.perf_counter() - started)
+
+
+async def _refuse(desk: Desk, visit: Visit, refusal: Refusal) -> None:
+    if visit.status:  # the answer had begun: all that can be done is to break it off
+        return
+    log.info("request refused", request_id=visit.request_id, operation=visit.name, actor=visit.actor, code=refusal.code)
+    await _tell(visit, refused(refusal, visit.request_id, desk.ports.settings.public_url))
+
+
+async def _tell(visit: Visit, reply: Reply) -> None:
+    visit.status = reply.status
+    await tell(visit.send, reply, visit.request_id.encode(), head_only=visit.scope["method"] == "HEAD")
+
+
+async def _answer(desk: Desk, visit: Visit) -> None:
+    scope = visit.scope
+    head = read_head(scope)
+    if scope["method"] == "OPTIONS":
+        await _tell(visit, _options(desk, scope["path"]))
+        return
+    match = find(desk.routes, scope["method"], scope["path"])
+    route = match.target
+    if isinstance(route, Page):
+        visit.name = route.name
+        made = route.make()
+        await _tell(visit, made if isinstance(made, Reply) else await made)
+        return
+    operation = route.operation
+    visit.name = operation.name
+    caller, secret = await _caller(desk, operation, head)
+    visit.actor = caller.actor
+    with desk.budget.loan() as take:
+        body = b""
+        if route.intake.body is not None:
+            body = await read_body(visit.receive, head, desk.message_body if operation.large else SMALL_BODY, take)
+        given = read_input(route.intake, scope, match.values, head, body)
+        if operation.answer is Answer.STREAM:
+            await _stream(desk, visit, caller, given, head)
+            return
+        claimed = claim(head, scope, body, secret) if operation.repeatable else None
+        del body
+        await _tell(visit, await _reply(desk, caller, operation, given, claimed))
+
+
+def _options(desk: Desk, path: str) -> Reply:
+    # No CORS: browsers of other origins are told nothing, and keys stay out of web pages.
+    node, _ = walk(desk.routes, path)
+    return Reply(204, fields=((b"allow", ", ".join(allowed(node)).encode()),))
+
+
+async def _caller(desk: Desk, operation: Operation[Any, Any], head: dict[bytes, bytes]) -> tuple[Caller, str]:
+    if operation.permission is None:
+        return NOBODY, ""
+    secret = bearer(head)
+    caller = await authenticate(desk.ports, secret)
+    require(caller, operation.permission)
+    return caller, secret
+
+
+async def _reply(desk: Desk, caller: Caller, operation: Operation[Any, Any], given: Any, claimed: Claim | None) -> Reply:
+    if claimed is not None:
+        told = await run_once(desk.ports, caller, operation, given, claim=claimed, in_flight=desk.in_flight)
+        fields = ((b"idempotency-replayed", b"true"),) if told.repeated else ()
+        return Reply(told.status, told.body, fields=fields)
+    result = await (
+        _patiently(desk, caller, operation, given) if operation.waits else run(desk.ports, caller, operation, given)
+    )
+    match operation.answer:
+        case Answer.NOTHING:
+            return Reply(operation.status)
+        case Answer.CONTENT:
+            return content(result)
+        case _:
+            return Reply(operation.status, encoder.encode(result))
+
+
+async def _patiently(desk: Desk, caller: Caller, operation: Operation[Any, Any], given: Any) -> Any:
+    """Run an operation that may wait; when the server closes it answers at once, with what there is."""
+    if not given.wait:
+        return await run(desk.ports, caller, operation, given)
+    working = asyncio.ensure_future(run(desk.ports, caller, operation, given))
+    try:
+        while not working.done() and not desk.bell.closing:
+            await asyncio.wait((working, desk.bell.next(caller.tenant_id)), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        return await run(desk.ports, caller, operation, msgspec.structs.replace(given, wait=0))
+    finally:
+        working.cancel()
+
+
+async def _stream(desk: Desk, visit: Visit, caller: Caller, given: Any, head: dict[bytes, bytes]) -> None:
+    what = await streaming.begin(desk.ports, caller, given, head.get(b"last-event-id"))
+    if visit.scope["method"] == "HEAD":
+        await _tell(visit, Reply(200, content_type=b"text/event-stream"))
+        return
+    secret = bearer(head)
+    with desk.bell.seat(caller.actor):
+        fields = [*PRIVATE, (b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+        fields.append((b"x-request-id", visit.request_id.encode()))
+        visit.status = 200
+        await visit.send({"type": "http.response.start", "status": 200, "headers": fields})
+        desk.metrics.streams.inc()
+        try:
+            await streaming.follow(
+                desk.ports, desk.bell, what, visit.receive, visit.send, lambda: authenticate(desk.ports, secret)
+            )
+        finally:
+            desk.metrics.streams.dec()
