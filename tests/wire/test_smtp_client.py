@@ -610,6 +610,13 @@ def test_i6_a_reply_that_can_not_be_read_after_the_final_dot_is_unknown() -> Non
     assert all(isinstance(outcome, Unknown) for outcome in outcomes(events))
 
 
+def test_i6_a_final_dot_that_could_not_be_written_defers() -> None:
+    session = ready(Session(PLAIN), "PIPELINING")
+    session.begin(to("b@there.example", "c@there.example"))
+    play(session, GROUP + "S: 250 ok\nS: 250 ok\nS: 250 ok\nS: 354 go\n" + MESSAGE_LINES)
+    assert [Deferred(None, "4.4.2", "broken pipe")] * 2 == outcomes(session.write_failed("broken pipe"))
+
+
 def test_421_to_the_final_dot_is_a_reply_and_defers() -> None:
     session = ready(Session(PLAIN), "PIPELINING")
     session.begin(to("b@there.example", "c@there.example"))

@@ -150,6 +150,12 @@ class Session:
             self._lose(reason)
         return self._take_events()
 
+    def write_failed(self, reason: str) -> list[Event]:
+        """The connection is lost, and nothing of what `bytes_to_send` gave last has left: no end of a message either."""
+        if self.state is State.FINAL and self._deal:
+            self._deal.settle(Deferred(None, "4.4.2", reason))
+        return self.connection_lost(reason)
+
     # --- moving on -------------------------------------------------------------------------------------------------
 
     def _move(self, cue: Cue) -> None:
