@@ -264,10 +264,14 @@ async def test_more_recipients_than_the_peer_takes_at_once_go_in_several_transac
     assert (4, 2) == (len(peer.messages), peer.connections)
 
 
-async def test_the_source_address_is_bound_when_one_is_set(make: Make, serve: Serve) -> None:
+async def test_the_source_address_is_bound_except_towards_this_machine(
+    make: Make, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
     peer = await serve()
+    await make(source_ipv4="192.0.2.1").deliver(route(peer), parcel())
+    monkeypatch.setattr("mailwright.net.guard.closed", lambda _: None)
     await make(source_ipv4="127.0.0.9").deliver(route(peer), parcel())
-    assert ["127.0.0.9"] == peer.clients
+    assert ["127.0.0.1", "127.0.0.9"] == peer.clients
 
 
 async def test_a_message_that_no_client_may_send_is_rejected_and_the_connection_lives(make: Make, serve: Serve) -> None:

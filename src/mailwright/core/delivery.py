@@ -174,13 +174,15 @@ async def find_route(
 ) -> Route | Deferred | Rejected:
     """Where it goes: the sending domain's smarthost, this server itself, or the recipient's exchangers."""
     if job.local and local is not None:
-        return Route(f"local:{local.port}", (local,))
+        return Route(f"local:{local.port}", (local,), "none")
     relay = job.domain.smarthost
     if relay is not None:
         host = Host(relay.host, (), relay.port)
         return Route(f"smarthost:{relay.host}:{relay.port}", (host,), relay.tls, relay.username, relay.password)
     settings = ports.settings
-    here = Here(settings.hostname, settings.addresses, settings.delivery_port, settings.allow_private_hosts)
+    # On one machine, other exchangers share our address and differ by port.
+    addresses = () if settings.allow_private_hosts else settings.addresses
+    here = Here(settings.hostname, addresses, settings.delivery_port, settings.allow_private_hosts)
     return await ports.resolver.resolve(exchangers(job.delivery.domain, here, shuffle))
 
 

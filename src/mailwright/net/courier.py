@@ -246,13 +246,14 @@ class Courier:
     async def _connect(self, journey: _Journey, place: Place, wish: Tls) -> Link:
         loop, route, options = asyncio.get_running_loop(), journey.route, self._options
         implicit = route.tls == "implicit"
+        loopback = guard.closed(place.address) == "loopback"
         session = wire.Session(
             wire.Options(
                 options.hostname,
                 wish,
                 encrypted=implicit,
                 credentials=Credentials(route.username, route.password or "") if route.username else None,
-                plaintext_auth=guard.closed(place.address) == "loopback",
+                plaintext_auth=loopback,
                 chunking=options.chunking,
             )
         )
@@ -262,7 +263,7 @@ class Courier:
                 lambda: Link(session, place, options.timeouts, journey.deadline, self._forget),
                 place.address,
                 place.port,
-                local_addr=(source, 0) if source else None,
+                local_addr=(source, 0) if source and not loopback else None,
                 ssl=self._verified if implicit else None,
                 server_hostname=place.host if implicit else None,
             )
