@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -26,6 +26,7 @@ from mailwright.mailauth.names import to_dns_name
 
 MIN_RSA_BITS, MAX_RSA_BITS = 1024, 4096
 MAX_RECORD = 4096  # octets; an RSA key of 4096 bits takes some 750
+MAX_RECORDS = 5  # read where a name has several
 _MAX_EXPONENT_BITS = 33  # 65537 is what everybody uses; a long one would make each verification as dear as a signature
 
 _PADDING = PKCS1v15()
@@ -123,6 +124,21 @@ def _parse_key(record: str) -> PublicKey | BadKey:
 def parse_key(record: str) -> PublicKey | BadKey:
     """Read a key record, the strings of the TXT record joined (RFC 6376 §3.6.1). Unknown tags and flags are ignored."""
     return BadKey("key record too long") if len(record) > MAX_RECORD else _parse_key(record)
+
+
+def choose_key(records: Iterable[str], algorithm: Algorithm, service: str = "email") -> PublicKey | BadKey:
+    """The first of a name's records that fits a signature (RFC 6376 §6.1.2); else what is wrong with the first of all."""
+    # RFC 6376 §3.6.2.2: several records are the publisher's mistake; §6.1.2 lets the verifier choose.
+    refused: BadKey | None = None
+    for record in tuple(records)[:MAX_RECORDS]:
+        key = parse_key(record)
+        if isinstance(key, PublicKey):
+            reason = key.refusal(algorithm, service)
+            if not reason:
+                return key
+            key = BadKey(reason)
+        refused = refused or key
+    return refused or BadKey("no key")
 
 
 def _load_public(kind: str, packed: bytes) -> tuple[RSAPublicKey | Ed25519PublicKey, int] | BadKey:

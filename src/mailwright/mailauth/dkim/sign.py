@@ -65,6 +65,7 @@ SIGNED = (
     "tls-report-submitter",
     "tls-required",
 )
+_COVERED = frozenset((*OVERSIGNED, *SIGNED))
 
 
 def sign(
@@ -79,15 +80,17 @@ def sign(
     """The DKIM-Signature fields to put before the message, one for each key, CRLF at the end of each.
 
     `body` is all after the empty line, whole or in pieces; it is hashed once. `identity` is `i=`, left out when empty.
-    Raises ValueError for what must not be sent: no From or a malformed header, or an identity outside a key's domain.
+    Raises ValueError for what must not be sent: no From, a malformed header, an identity outside a key's domain, no lifetime.
     """
+    if lifetime <= 0:
+        raise ValueError("x= must be later than t=")  # RFC 6376 §3.5
     if not header.first("from"):
         raise ValueError("a message without From can't be signed")  # RFC 6376 §5.4
     if header.defects and header.defects != ("no-separator",):
         raise ValueError(f"a malformed header can't be signed: {', '.join(header.defects)}")
     body_hash = BodyHash(Canonicalisation.RELAXED)
     hash_body((body,) if isinstance(body, bytes) else body, (body_hash,))
-    names, folded_names = _names(tuple(map(len, map(header.all, OVERSIGNED))), tuple(map(len, map(header.all, SIGNED))))
+    names, folded_names = _names(tuple([field.name for field in header.fields if field.name in _COVERED]))
     covered = canonical_header([field.raw for field in signed_fields(header, names)], Canonicalisation.RELAXED)
     stamp = (f"t={now};", f"x={now + lifetime};")
     tail = f"{folded_names}\r\n bh={b64encode(body_hash.digest()).decode()};\r\n b="
@@ -102,13 +105,13 @@ def sign(
 
 
 @lru_cache(maxsize=256)
-def _names(oversigned: tuple[int, ...], signed: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
-    """`h=` as names and as folded text, from how often each field is there. Most mail of one sender has one shape."""
+def _names(there: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """`h=` as names and as folded text, from the fields that are there. Most mail of one sender has one shape."""
     names: list[str] = []
-    for name, count in zip(OVERSIGNED, oversigned, strict=True):
-        names += [name] * (count + 1)
-    for name, count in zip(SIGNED, signed, strict=True):
-        names += [name] * count
+    for name in OVERSIGNED:
+        names += [name] * (there.count(name) + 1)
+    for name in SIGNED:
+        names += [name] * there.count(name)
     words = [name + ":" for name in names[:-1]] + [names[-1] + ";"]
     words[0] = "h=" + words[0]
     lines, line = [], "\r\n "

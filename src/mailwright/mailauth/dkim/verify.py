@@ -22,11 +22,10 @@ from mailwright.mailauth.dkim.canonical import (
     signed_fields,
     without_signature,
 )
-from mailwright.mailauth.dkim.keys import Algorithm, BadKey, PublicKey, parse_key
+from mailwright.mailauth.dkim.keys import Algorithm, BadKey, PublicKey, choose_key
 from mailwright.mailauth.dkim.signature import Signature, Verdict, parse_signature
 
 MAX_SIGNATURES = 10
-MAX_RECORDS = 5  # key records read where a name has several
 _DAMAGE = frozenset(("bare-cr", "junk-line", "null-byte", "too-long", "too-many-fields"))
 
 
@@ -137,7 +136,7 @@ def _take_key(check: _Check, answer: Answer, service: str) -> None:
         return check.settle(Verdict.TEMPERROR, f"no answer for the key: {answer.status}")
     if not answer.records:
         return check.settle(Verdict.PERMERROR, "no key")
-    key = _choose_key(answer.records, Algorithm(signature.algorithm), service)
+    key = choose_key(answer.records, Algorithm(signature.algorithm), service)
     if isinstance(key, BadKey):
         return check.settle(Verdict.PERMERROR, key.reason)
     check.key = key
@@ -146,20 +145,6 @@ def _take_key(check: _Check, answer: Answer, service: str) -> None:
     if key.strict and signature.identity_domain != signature.domain:
         check.settle(Verdict.PERMERROR, "i= is below d=, which the key forbids")
     return None
-
-
-def _choose_key(records: Iterable[str], algorithm: Algorithm, service: str) -> PublicKey | BadKey:
-    # RFC 6376 §3.6.2.2, §6.1.2: with several records the verifier chooses: the first one that fits the signature.
-    refused: BadKey | None = None
-    for record in tuple(records)[:MAX_RECORDS]:
-        key = parse_key(record)
-        if isinstance(key, PublicKey):
-            reason = key.refusal(algorithm, service)
-            if not reason:
-                return key
-            key = BadKey(reason)
-        refused = refused or key
-    return refused or BadKey("no key")
 
 
 def _hash_bodies(checks: Iterable[_Check], header: Header, raw: Raw) -> None:
