@@ -67,7 +67,6 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
 
     host: Annotated[str, _about("The address to listen on. Put a TLS proxy before it, or keep it private.")] = "127.0.0.1"
     port: Annotated[Port, _about("The port to listen on; 0 takes a free one.")] = 8080
-    body_limit: Annotated[int, _about("The largest request taken, in bytes.", ge=1024)] = 40 * MEGABYTE
 
 
 class Dns(Struct, frozen=True, forbid_unknown_fields=True):

@@ -270,6 +270,14 @@ class UnknownRecipient(Refusal):
     fix = "Check the address."
 
 
+class MailboxFull(Refusal):
+    """The mailbox has no room for this message now."""
+
+    code = "mailbox_full"
+    kind = Kind.UNAVAILABLE
+    fix = "Send it again later."
+
+
 class MailLoop(Refusal):
     """The message has been through too many servers: it goes round in circles."""
 

@@ -123,6 +123,14 @@ class Taken(Exception):
     """A unique value is in use already."""
 
 
+def place(at: int, id: str) -> str:
+    """Where a page ended that lists by time: what to give as `before_id` for the next one.
+
+    It stays good when that row moves (a thread does, with each message) or is removed. An id alone does while neither happens.
+    """
+    return f"{at}.{id}"
+
+
 class Tenants(Protocol):
     async def get(self, tenant_id: str) -> Tenant | None: ...
     async def add(self, row: Tenant) -> None: ...
@@ -321,7 +329,9 @@ class Topic:
 class Store(Protocol):
     """Where it is kept."""
 
-    blobs: Blobs
+    @property
+    def blobs(self) -> Blobs:
+        """Message bytes outside the transaction."""
 
     async def write(self, script: Script[T]) -> T:
         """Run the script in one transaction; durable when this returns (I1). Raises StorageBusy when that can't be."""

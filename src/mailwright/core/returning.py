@@ -26,7 +26,7 @@ KEPT = 400  # characters of a diagnostic
 async def returned(ports: Ports, delivery_id: str, mail_from: str, header: Header, raw: Raw) -> str | None:
     """Take in what came to a return path: the delivery's id, or None where the delivery is gone."""
     root = mime.parse(raw, header)
-    report, complaint = parse_dsn(header, root), parse_complaint(root)
+    report, complaint = parse_dsn(root), parse_complaint(root)
 
     async def script(tx: Tx) -> str | None:
         row = await tx.queue.get(delivery_id)
@@ -48,7 +48,8 @@ async def _apply(tx: Tx, ports: Ports, row: Delivery, report: Dsn) -> None:
         return  # delayed, relayed, delivered: nothing changes
     now = ports.clock.now()
     text = (told.diagnostic or "the receiver returned the message")[:KEPT]
-    bounced = replace(row, status=MessageStatus.BOUNCED, enhanced=told.status or row.enhanced, text=text, at=now)
+    enhanced = str(told.cause) if told.cause else None
+    bounced = replace(row, status=MessageStatus.BOUNCED, enhanced=enhanced or row.enhanced, text=text, at=now)
     await tx.queue.put(bounced)
     await queueing.show_worst(tx, row.tenant_id, row.message_id)
     message = await tx.messages.get(row.tenant_id, row.message_id)
@@ -57,12 +58,12 @@ async def _apply(tx: Tx, ports: Ports, row: Delivery, report: Dsn) -> None:
         "thread_id": message.thread_id if message else None,
         "recipient": row.recipient,
         "code": None,
-        "enhanced": told.status,
+        "enhanced": enhanced,
         "text": text,
         "returned": True,
     }
     await publish(tx, ports, EventType.MESSAGE_BOUNCED, tenant_id=row.tenant_id, mailbox_id=row.mailbox_id, data=data)
-    if dead_address(None, told.status) and (told.status or "").startswith("5"):
+    if enhanced and enhanced.startswith("5") and dead_address(None, enhanced):
         await suppression.add(
             tx, ports, system(row.tenant_id), row.recipient, "hard_bounce", detail=text, message_id=row.message_id
         )

@@ -226,7 +226,7 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
 def _judged(ports: Ports, outgoing: Outgoing, mailbox: Mailbox, domain: Domain) -> Decision:
     decision = judge(outgoing, mailbox, domain, require_alignment=ports.settings.require_alignment, now=ports.clock.now())
     if isinstance(decision, Refuse):
-        raise REFUSALS[decision.code](f"{REFUSALS[decision.code].summary()} {decision.reason.capitalize()}.")
+        raise REFUSALS[decision.code](f"{REFUSALS[decision.code].summary()} Here: {decision.reason}.")
     return decision
 
 

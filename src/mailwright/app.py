@@ -1,0 +1,354 @@
+"""The only place where the parts meet: config -> store, net, core -> faces, workers.
+
+`start` gives a running server as a value; `run` serves until a signal. What must outlive a restart and is no row (the
+secret behind our return paths, a certificate of our own making) lies in the data folder, readable by its owner alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from base64 import b32encode
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+import uvicorn
+
+from mailwright.config import Config
+from mailwright.contract.events import encode
+from mailwright.core import accounts
+from mailwright.core.errors import StorageBusy
+from mailwright.core.ports import Host, Ports, Settings, Tx
+from mailwright.faces import rest, smtp
+from mailwright.net import tls
+from mailwright.net.courier import Courier, CourierOptions
+from mailwright.net.poster import LOCAL, Poster, PosterOptions
+from mailwright.net.resolver import Resolver, ResolverOptions
+from mailwright.store.sqlite import FolderInUse, NewerDatabase, open_store
+from mailwright.wire.smtp_server import Options as Protocol
+from mailwright.workers import Deliveries, Tellings, keep_house
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+GRACE = 10.0  # seconds that what is under way gets at the end
+OPERATOR_KEY = "operator.key"
+
+
+class SystemClock:
+    """The system's time."""
+
+    def now(self) -> int:
+        """Milliseconds since 1970 UTC."""
+        return time.time_ns() // 1_000_000
+
+
+class RandomIds:
+    """Ids and secrets from the system's randomness."""
+
+    def new(self, prefix: str) -> str:
+        """The prefix, and 120 random bits in 24 lower-case letters and digits."""
+        return f"{prefix}_{b32encode(os.urandom(15)).decode().lower()}"
+
+    def secret(self, size: int) -> bytes:
+        """`size` random bytes."""
+        return secrets.token_bytes(size)
+
+
+class Threads:
+    """CPU work beside the loop, on as many threads as there are processors."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 2, "cpu")
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run it in a thread and wait for its result."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(slots=True)
+class Running:
+    """A server at work. `operator_key` is the secret of the first key, only in the run that made it."""
+
+    config: Config
+    ports: Ports
+    api_url: str
+    smtp_port: int
+    operator_key: str | None
+    closing: list[Callable[[], object]]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    loops: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def close(self) -> None:
+        """Stop: no new connections, let what is under way end, close what is open."""
+        self.stopping.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await asyncio.gather(*self.loops, return_exceptions=True)
+        for close in reversed(self.closing):
+            waiting = close()
+            if asyncio.iscoroutine(waiting):
+                await waiting
+
+
+def settings_of(config: Config, *, secret: bytes, public_url: str) -> Settings:
+    """What core needs to know of the configuration."""
+    return Settings(
+        hostname=config.server.hostname,
+        addresses=config.server.addresses,
+        bounce_label=config.delivery.bounce_label,
+        verp_secret=secret,
+        public_url=public_url,
+        message_limit=config.smtp.message_limit,
+        recipients_limit=config.smtp.recipients_limit,
+        received_limit=config.smtp.received_limit,
+        approval_hours=config.policy.approval_hours,
+        delivery_hours=config.delivery.hours,
+        delivery_port=config.delivery.port,
+        honor_reject=config.policy.honor_reject,
+        require_alignment=config.policy.require_alignment,
+        allow_private_hosts=config.delivery.allow_private,
+    )
+
+
+class CannotStart(Exception):
+    """The server can't start; the message says what stands against it."""
+
+
+async def start(config: Config) -> Running:
+    """Start everything. Raises CannotStart."""
+    closing: list[Callable[[], object]] = []
+    try:
+        return await _assembled(config, closing)
+    except (OSError, FolderInUse, NewerDatabase, StorageBusy) as wrong:
+        for close in reversed(closing):
+            waiting = close()
+            if asyncio.iscoroutine(waiting):
+                await waiting
+        raise CannotStart(str(wrong)) from wrong
+
+
+async def _assembled(config: Config, closing: list[Callable[[], object]]) -> Running:
+    data = _data_folder(config)
+    store = await open_store(data)
+    closing.append(store.close)
+    cpu = Threads()
+    closing.append(cpu.close)
+    resolver = Resolver(_resolver_options(config))
+    closing.append(resolver.close)
+    courier = Courier(_courier_options(config), resolver)
+    closing.append(courier.close)
+    listener = bind(config.api.host, config.api.port)
+    public_url = config.server.public_url or "http://{}:{}".format(*listener.getsockname()[:2])
+    settings = settings_of(config, secret=_secret(data / "return-path.secret"), public_url=public_url)
+    poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
+    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings)
+    now = ports.clock.now()
+    await store.write(lambda tx: tx.queue.release(now))
+    await store.write(lambda tx: tx.webhooks.release(now))
+    operator_key = await _first_key(ports, data)
+    mx = await smtp.serve([smtp.Listen(config.smtp.host, config.smtp.port)], smtp.reception(ports), smtp_options(config, data))
+    closing.append(mx.close)
+    local = Host(settings.hostname, ("127.0.0.1",), mx.port)
+    running = Running(config, ports, public_url, mx.port, operator_key, closing)
+    stop = running.stopping
+    loops = [
+        Deliveries(ports, local).run(stop),
+        Tellings(ports, lambda event: encode(event, public_url)).run(stop),
+        keep_house(ports, stop),
+    ]
+    running.loops += [asyncio.create_task(loop) for loop in loops]
+    closing.append(await _serve_api(ports, listener))
+    return running
+
+
+def _data_folder(config: Config) -> Path:
+    folder = Path(config.server.data)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def _resolver_options(config: Config) -> ResolverOptions:
+    return ResolverOptions(config.dns.nameservers, trust_ad=config.dns.validating, timeout=config.dns.timeout)
+
+
+def _courier_options(config: Config) -> CourierOptions:
+    source = config.delivery.source_address
+    return CourierOptions(
+        hostname=config.server.hostname,
+        source_ipv4=source if source and ":" not in source else None,
+        source_ipv6=source if ":" in source else None,
+        allow_private=config.delivery.allow_private,
+        own_addresses=() if config.delivery.allow_private else config.server.addresses,
+    )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket for HTTP; raises CannotStart."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as wrong:
+        listener.close()
+        raise CannotStart(f"the API can't listen on {host} port {port}: {wrong.strerror}") from None
+    listener.listen(1024)
+    listener.setblocking(False)
+    return listener
+
+
+class _Api(uvicorn.Server):
+    """uvicorn, whose signals are ours to handle."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve_api(ports: Ports, listener: socket.socket) -> Callable[[], object]:
+    application = rest.create_app(ports)
+    settings = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=int(GRACE),
+        http="httptools",
+        ws="none",
+    )
+    server = _Api(settings)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+
+    async def close() -> None:
+        rest.close(application)
+        server.should_exit = True
+        await asyncio.wait([serving], timeout=GRACE + 1)
+        listener.close()
+
+    return close
+
+
+def _secret(path: Path) -> bytes:
+    """32 random bytes that outlive a restart."""
+    if not path.exists():
+        _write_private(path, secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+    with os.fdopen(file, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+async def _first_key(ports: Ports, data: Path) -> str | None:
+    """On a new store: the first tenant and its operator key, which is also left in the data folder for whoever starts us."""
+
+    async def script(tx: Tx) -> str | None:
+        if await tx.tenants.page(None, 1):
+            return None
+        _, _, secret = await accounts.bootstrap(tx, ports)
+        return secret
+
+    secret = await ports.store.write(script)
+    if secret is not None:
+        (data / OPERATOR_KEY).unlink(missing_ok=True)
+        _write_private(data / OPERATOR_KEY, secret.encode() + b"\n")
+    return secret
+
+
+def smtp_options(config: Config, data: Path) -> smtp.ServerOptions:
+    """How the SMTP face listens; without a certificate of the operator's, one of our own making."""
+    certificate, key = config.smtp.tls_certificate, config.smtp.tls_key
+    paths = (Path(certificate), Path(key)) if certificate and key else (data / "smtp-cert.pem", data / "smtp-key.pem")
+    if not certificate:
+        tls.ensure_self_signed(*paths, [config.server.hostname], datetime.datetime.now(datetime.UTC))
+    return smtp.ServerOptions(
+        protocol=Protocol(
+            hostname=config.server.hostname,
+            max_size=config.smtp.message_limit,
+            max_recipients=config.smtp.recipients_limit,
+        ),
+        doors=smtp.DoorLimits(config.smtp.connections_limit, config.smtp.connections_per_ip),
+        context=tls.server_context(*paths),
+    )
+
+
+# --- in the foreground --------------------------------------------------------------------------------------------------
+
+
+def run(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    set_up_log(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        run_loop(_serve(config))
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run it on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)
+
+
+async def _serve(config: Config) -> None:
+    running = await start(config)
+    log.info("started", api=running.api_url, smtp=running.smtp_port, data=config.server.data)
+    if running.operator_key:
+        log.info("first start: an operator key was made", file=str(Path(config.server.data) / OPERATOR_KEY))
+    await until_signal()
+    log.info("stopping")
+    await running.close()
+
+
+async def until_signal() -> None:
+    """Return at SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def set_up_log(config: Config) -> None:
+    """Structured lines on standard error."""
+    render: Any = structlog.processors.JSONRenderer() if config.log.json_lines else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, config.log.level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
