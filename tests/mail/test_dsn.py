@@ -419,3 +419,11 @@ def test_automatic_mail_is_known_by_its_signs(lines: str, mail_from: str | None,
 
 def test_our_own_reports_are_automatic() -> None:
     assert is_automatic(parse_header(render_dsn(DRAFT)), "mailer-daemon@mx.agents.example") is Automatic.REPORT
+
+
+def test_of_too_many_recipients_the_first_are_read() -> None:
+    groups = b"".join(b"\r\nFinal-Recipient: rfc822; a%d@b.example\r\n" % number for number in range(1200))
+    head = b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+    report = parse_dsn(parse(head + groups + b"\r\n--b--\r\n"))
+    assert report is not None
+    assert 1000 == len(report.recipients)

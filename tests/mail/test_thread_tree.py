@@ -107,3 +107,15 @@ def test_every_message_stands_in_the_trees_exactly_once(rows: list[tuple[str, li
 def test_a_long_chain_is_no_deep_recursion() -> None:
     members = [member(n, f"{n}", f"{n - 1}") for n in range(3000, 0, -1)]
     assert f"({' '.join(map(str, range(1, 3001)))})" == render_trees(by_references(members))
+
+
+def test_a_node_is_named_by_its_message_and_a_placeholder_by_nothing() -> None:
+    (root,) = by_references([member(7, "b", "a"), member(9, "c", "a")])
+    assert (None, [7, 9]) == (root.number, [child.number for child in root.children])
+
+
+def test_a_chain_of_claims_too_long_to_climb_is_left_unlinked() -> None:
+    """Only a message that already has children can close a cycle; its link is given up after a thousand ancestors."""
+    chain = [member(n, f"{n}", f"{n - 1}") for n in range(1, 1200)]
+    late = [member(2000, "child", "late"), member(2001, "late", "1199")]
+    assert "(2001 2000)" in render_trees(by_references([*chain, *late]))
