@@ -19,7 +19,7 @@ from mailwright.mailauth.dmarc.discovery import Discovery, Walk, discover, finis
 from mailwright.mailauth.dmarc.record import Alignment, DmarcRecord, Policy
 from mailwright.mailauth.names import to_dns_name
 
-_AUTHOR_DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+_LABEL = re.compile(r"[a-z0-9_-]+")
 _MAX_IDENTIFIERS = 20
 
 
@@ -91,7 +91,7 @@ def evaluate(
 def author_domain(header_from: Sequence[str]) -> tuple[str, DmarcVerdict | None]:
     """The one author domain, ready to be asked for; or the verdict on a message that has none, or several."""
     names = [to_dns_name(domain) for domain in header_from]
-    valid = {name for name in names if name is not None and _AUTHOR_DOMAIN.fullmatch(name)}
+    valid = {name for name in names if name is not None and _is_host_name(name)}
     if not names:
         return "", not_applicable("From names no author")
     if len(valid) < len(set(names)):
@@ -99,6 +99,11 @@ def author_domain(header_from: Sequence[str]) -> tuple[str, DmarcVerdict | None]
     if len(valid) > 1:
         return "", not_applicable(f"From names authors of {len(valid)} domains")
     return valid.pop(), None
+
+
+def _is_host_name(name: str) -> bool:
+    # Underscores pass: they stand in addresses that people have, and in no grammar.
+    return all(_LABEL.fullmatch(label) and label[0] != "-" != label[-1] for label in name.split("."))
 
 
 def not_applicable(reason: str) -> DmarcVerdict:

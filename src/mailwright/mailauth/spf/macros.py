@@ -64,7 +64,7 @@ class Facts(NamedTuple):
 def parse_domain_spec(text: str) -> MacroString:
     """Read a domain-spec: a macro string that ends in a macro or in a top label. Raises MacroSyntaxError."""
     parts, ends_in_macro = _scan(text, _TOKEN, _LETTERS)
-    if not ends_in_macro and not _ends_in_top_label(parts):
+    if not ends_in_macro and not _ends_in_top_label(text):
         raise MacroSyntaxError(f"{text[:80]!r} is not a domain name of two labels or more")
     return _macro_string(text, parts)
 
@@ -138,12 +138,9 @@ def _macro_string(text: str, parts: list[str | Macro]) -> MacroString:
     return MacroString(text, tuple(parts), fixed, any(macro.letter == "p" for macro in macros))
 
 
-def _ends_in_top_label(parts: list[str | Macro]) -> bool:
+def _ends_in_top_label(text: str) -> bool:
     # RFC 7208 §7.1: toplabel is letters, digits and inner hyphens, and not all digits.
-    last = parts[-1] if parts else ""
-    if not isinstance(last, str):
-        return False
-    _, dot, top = last.removesuffix(".").rpartition(".")
+    _, dot, top = text.removesuffix(".").rpartition(".")
     return bool(dot) and _TOP_LABEL.fullmatch(top) is not None and not top.isdigit()
 
 
