@@ -8,7 +8,7 @@ import mmap
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +184,13 @@ async def serve() -> AsyncIterator[Serve]:
     yield serve
     for peer in peers:
         peer.close()
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No test may leave an exception that nobody caught in the loop's log."""
+    yield
+    assert [] == [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
 
 
 @pytest.fixture(scope="module")
@@ -368,6 +375,16 @@ async def test_an_exchanger_that_offers_tls_is_spoken_to_in_tls_whatever_its_cer
         assert report.tls.startswith("TLSv1.3 TLS_")
     assert 1 == peer.connections
     assert ["EHLO", "STARTTLS", "EHLO", "MAIL"] == peer.verbs[:4]
+
+
+async def test_a_tls_peer_that_closes_with_its_last_word_leaves_no_trace_in_the_log(
+    make: Make, serve: Serve, pair: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    peer, courier = await serve(context=server_context(*pair)), make()
+    await courier.deliver(route(peer), parcel())
+    await courier.close()
+    await asyncio.sleep(0.01)
+    assert [] == caplog.records
 
 
 async def test_where_the_handshake_fails_an_exchanger_is_spoken_to_in_plain_text_on_a_new_connection(

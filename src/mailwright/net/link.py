@@ -189,6 +189,6 @@ class Link(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
         if isinstance(events[-1], Closed):
-            if self._transport:
-                self._transport.close()
+            if self._transport:  # not from within its own call: asyncio's TLS transport does not bear that
+                self._loop.call_soon(self._transport.close)
             self._on_closed(self)
