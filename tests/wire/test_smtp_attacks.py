@@ -137,6 +137,17 @@ def test_s5_plain_text_between_starttls_and_the_handshake_ends_the_session():
     assert_dropped_whole(shell, shell.send("EHLO x\r\n"), "554 5.5.0")
 
 
+def test_s5_plain_text_that_the_shell_had_in_hand_during_the_handshake_ends_the_session():
+    shell = Shell(Options(starttls=True)).helloed()
+    events = shell.session.receive_data(b"STARTTLS\r\n")
+    assert StartTls() == next(events)
+    shell.session.receive_data(b"EHLO injected\r\n")
+    shell.session.tls_started()
+    shell.handle(events)
+    assert Why.OUT_OF_STEP == shell.why
+    assert ["220", "554"] == [reply[:3] for reply in shell.replies]
+
+
 def test_s5_nothing_said_in_the_clear_counts_after_the_handshake():
     shell = Shell(Options(starttls=True)).helloed("liar.example")
     shell.send("STARTTLS\r\n")

@@ -265,6 +265,24 @@ def test_the_message_can_be_abandoned_on_the_way():
         assert "250" == shell.send("NOOP\r\n")[0][:3]
 
 
+def test_a_message_can_be_abandoned_though_all_of_it_came_at_once():
+    """The disk may be found full with the last chunk, when the end of data is in hand already."""
+
+    def decide(session: Session, event: Event) -> bool:
+        if isinstance(event, Chunk):
+            session.abandon(Reply(452, "4.3.1", "Disk full"))
+        return isinstance(event, Chunk)
+
+    for words in ("DATA\r\n|a: b\r\n.\r\n", "BDAT 6 LAST\r\na: b\r\n", "BDAT 6\r\na: b\r\n"):
+        shell = Shell(decide=decide).helloed()
+        shell.send(ENVELOPE)
+        for part in words.split("|"):
+            shell.send(part)
+        assert [] == shell.messages
+        assert "452 4.3.1 Disk full" == shell.replies[-1]
+        assert State.READY is shell.session.state
+
+
 # --- the end ------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mailwright.wire.lines import LineBuffer, LineDefect
 from mailwright.wire.smtp_server import commands, grammar, replies
@@ -55,6 +55,7 @@ class Session:
         self._running: Iterator[Event] | None = None
         self._drain: Reply | None = None
         self._incoming: Incoming | None = None
+        self._then: Callable[[Incoming], None] | None = None  # what follows once the last Chunk is handled
         self._left, self._last = 0, False  # of the BDAT chunk: octets to come; whether it is the last one
         self._stray: tuple[Reply, State] | None = None  # a chunk out of order: what to say after it, and where to go on
 
@@ -167,6 +168,10 @@ class Session:
         """The handshake is done: all that was learned before is void (RFC 3207 §4.2)."""
         if self.state is not State.HANDSHAKE:
             raise RuntimeError("there was no STARTTLS")
+        if self._input:
+            # CVE-2011-0411: this came in the clear, and would be read as if it had been encrypted.
+            self._close(_OUT_OF_STEP)
+            return
         self._facts.tls = True
         self._facts.state = State.GREETED
         self._facts.esmtp = False
@@ -199,7 +204,11 @@ class Session:
 
     def _advance(self) -> bool:
         """Take one step; False if there is nothing to do before more octets come."""
-        state = self._facts.state
+        state, then = self._facts.state, self._then
+        if then is not None and self._incoming is not None:
+            self._then = None
+            then(self._incoming)
+            return True
         if state is State.CHUNK:
             return self._in_chunk()
         if not self._input:
@@ -323,7 +332,7 @@ class Session:
         progress, rest = self._incoming.data(self._input.take_up_to())
         if self._report(progress) and rest is not None:
             self._input.feed(rest)
-            self._complete(self._incoming)
+            self._then = self._complete
 
     def _begin_chunk(self, argument: str) -> None:
         facts = self._facts
@@ -355,7 +364,7 @@ class Session:
         elif self._incoming is not None:
             last = self._last and not self._left
             if self._report(self._incoming.chunk(block, last)) and not self._left:
-                self._complete(self._incoming) if last else self._end_chunk(self._incoming)
+                self._then = self._complete if last else self._end_chunk
         return True
 
     def _end_stray(self, reply: Reply, state: State) -> None:
@@ -431,6 +440,7 @@ class Session:
 
     def _end(self, why: Why) -> None:
         self._facts.state = State.CLOSED
+        self._then = None
         self._input.clear()
         self._ready.clear()
         self._tell(Closed(why))
