@@ -236,6 +236,16 @@ def test_dm_15_results_are_written_down_with_their_properties() -> None:
     assert ("example.com", "reject") == (dmarc.get("header.from"), dmarc.get("policy.dmarc"))
 
 
+@pytest.mark.parametrize(
+    ("mail_from", "expected"),
+    [("a@bad.test", ("pass", "bad.test")), ("a@good.test", ("fail", "good.test")), ("a@gone.test", ("none", "gone.test"))],
+)
+def test_spf_9_the_result_of_spf_is_written_down(mail_from: str, expected: tuple[str, str]) -> None:
+    field = authentication_results(run(MESSAGE, mail_from=mail_from), "here.test").decode()
+    spf = parse(field.partition(":")[2]).results[0]
+    assert ("spf", *expected) == (spf.method, spf.result, spf.get("smtp.mailfrom"))
+
+
 def test_dm_15_a_failure_is_written_down_with_its_reason() -> None:
     found = parse(authentication_results(run(MESSAGE, mail_from="x@bad.test"), "here.test").decode().partition(":")[2])
     spf, dkim, dmarc = found.results

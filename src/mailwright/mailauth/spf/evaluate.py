@@ -119,9 +119,9 @@ def _evaluate(check: Check, domain: str, record: Record) -> Asks[_Outcome]:
             matcher = _match_include if mechanism.kind is Kind.INCLUDE else MATCHERS[mechanism.kind]
             matched = yield from matcher(check, domain, mechanism)
             if not matched:
-                check.steps.append(f"{mechanism.text} of {domain} does not match")
+                check.steps.append(f"{mechanism.text[:80]} of {domain} does not match")
         if matched:
-            check.steps.append(f"{mechanism.text} of {domain} matches")
+            check.steps.append(f"{mechanism.text[:80]} of {domain} matches")
             return _Outcome(mechanism.result, domain, record, mechanism)
     if record.redirect is not None:
         return (yield from _redirect(check, domain, record.redirect))
