@@ -15,6 +15,7 @@ import ssl
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 from mailwright.core import ports
@@ -63,12 +64,18 @@ class Courier:
     def __init__(self, options: CourierOptions, resolver: ports.Resolver) -> None:
         self._options = options
         self._resolver = resolver
-        self._opportunistic = opportunistic_context()
-        self._verified = verified_context(options.ca_file)
         self._idle: dict[tuple[object, ...], list[Link]] = {}
         self._links: set[Link] = set()
         self._tick = max(0.01, min(1.0, min(options.timeouts.values()) / 4, options.deadline / 4))
         self._timer: asyncio.TimerHandle | None = None
+
+    @cached_property
+    def _opportunistic(self) -> ssl.SSLContext:
+        return opportunistic_context()
+
+    @cached_property
+    def _verified(self) -> ssl.SSLContext:
+        return verified_context(self._options.ca_file)
 
     async def deliver(self, route: Route, parcel: Parcel) -> Report:
         """One parcel to one route, in as many transactions as the peer's limits ask for."""
@@ -81,10 +88,10 @@ class Courier:
         """Take leave of idle peers and give up what is under way; waits a moment for the good-byes."""
         for link in list(self._links):
             link.quit()
-        for _ in range(100):
+        for _ in range(500):
             if not self._links:
                 break
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.002)
         for link in list(self._links):
             link.lose("closed")
 

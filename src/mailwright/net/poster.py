@@ -13,6 +13,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import h11
 import httpcore2
@@ -59,9 +60,13 @@ class Poster:
     def __init__(self, resolver: Resolver, options: PosterOptions = PosterOptions()) -> None:
         self._resolver = resolver
         self._options = options
-        self._tls = verified_context(options.ca_file)
-        self._tls.set_alpn_protocols(["http/1.1"])
         self._backend = httpcore2.AnyIOBackend()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context = verified_context(self._options.ca_file)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Posted | NotPosted:
         """POST, and what was answered: any status counts as an answer, a redirect too."""
