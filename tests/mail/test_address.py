@@ -92,6 +92,9 @@ def test_one_mailbox_is_read_as_it_is_meant(text: str, expected: Address) -> Non
         ("ada@exa\u200bmple.org", "internationalised"),
         ("ada@exa\uff0emple.org", "internationalised"),
         ("N" * 901 + " <ada@example.org>", "900"),
+        ('"Ada <ada@example.org>', "no end"),
+        ("ada@" + "a" * 255, "254"),
+        ("ä" * 20 + "@" + "abcdefg." * 27 + "abc", "254"),
         # CVE-2023-27043: readers that stop early see another domain than those that go on.
         ("alice@example.org]<bob@example.com>", "quoted"),
         ("alice@example.org)<bob@example.com>", "quoted"),
@@ -160,7 +163,22 @@ def test_domains_are_compared_by_their_a_labels(domain: str, expected: str) -> N
     assert valid_domain(domain)
 
 
-@pytest.mark.parametrize("domain", ["", ".", "a.", ".a", "a b", "a\n", "[192.0.2.1]", "☃.example", "ẞ\u0660a.example"])
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "",
+        ".",
+        "a.",
+        ".a",
+        "a" * 254,
+        "ü." * 100 + "abc",
+        "a b",
+        "a\n",
+        "[192.0.2.1]",
+        "☃.example",
+        "ẞ\u0660a.example",
+    ],
+)
 def test_what_is_no_domain_is_not_valid(domain: str) -> None:
     assert not valid_domain(domain)
 
@@ -312,28 +330,29 @@ def test_comments_are_kept_beside_a_name_and_take_its_place_when_there_is_none()
 
 
 def test_a_list_without_end_is_cut() -> None:
-    parsed = parse_address_list("a@x.example," * 30_000)
+    parsed = parse_address_list("a@b," * 30_000)
     assert AddressDefect.TOO_LONG in parsed.defects
     assert 10_000 == len(parsed.mailboxes)
 
 
+# Within the unit run a size at which a loop of Python in a loop shows; with the slow ones, at which one of C does.
+SIZES = [10_000, pytest.param(250_000, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     "piece",
     ['"', '\\"', "(", ")", "((", "(\\", "<", ">", "@", ",", ":", ";", "[", "]", "[\\", "a:", "a@", "a.", ". ", " ", "=?",
      "=?a?q?", "=?a?q?=", "<@a,", "<a@b>", '"a" ', "a b ", "a@b:", "(a)", "\\"],
 )  # fmt: skip
-def test_reading_takes_time_in_proportion_to_length(piece: str) -> None:
-    def seconds(times: int) -> float:
-        text = piece * times
-        start = time.perf_counter()
-        parse_address_list(text)
-        return time.perf_counter() - start
-
-    size = 40_000 // len(piece)
-    assert seconds(size) < 0.5
+def test_reading_takes_time_in_proportion_to_length(piece: str, size: int) -> None:
+    text = piece * (size // len(piece))
+    start = time.process_time()
+    parse_address_list(text)
+    assert time.process_time() - start < size / 20_000
 
 
-@settings(max_examples=150, deadline=500)
+@settings(max_examples=75, deadline=2000)
 @given(st.text(alphabet='ab."\\()<>@,:;[] =?q\t\r\né', max_size=60))
 def test_whatever_comes_a_list_is_returned_and_agrees_with_the_strict_reader(text: str) -> None:
     parsed = parse_address_list(text)

@@ -67,21 +67,26 @@ def test_a_date_is_a_moment_with_its_offset(text: str, expected: str | None) -> 
     assert expected == (None if moment is None else moment.isoformat())
 
 
+# Within the unit run a size at which a loop of Python in a loop shows; with the slow ones, at which one of C does.
+SIZES = [10_000, pytest.param(250_000, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("piece", ["(", ")", "1", "1 ", "Jan ", "+", "-1", ":", "10:", "a", " ", "10:10 ", "\\", ";"])
-def test_time_is_in_proportion_to_length(piece: str) -> None:
-    start = time.perf_counter()
-    parse_date(piece * (200_000 // len(piece)))
-    assert time.perf_counter() - start < 0.2
+def test_time_is_in_proportion_to_length(piece: str, size: int) -> None:
+    start = time.process_time()
+    parse_date(piece * (size // len(piece)))
+    assert time.process_time() - start < size / 20_000
 
 
-@settings(max_examples=200, deadline=200)
+@settings(max_examples=100, deadline=2000)
 @given(st.text("0129 :+-JanFeb,()GMT;./", max_size=50))
 def test_whatever_comes_a_moment_has_an_offset(text: str) -> None:
     moment = parse_date(text)
     assert moment is None or moment.astimezone(UTC) == moment
 
 
-@settings(max_examples=50, deadline=200)
+@settings(max_examples=50, deadline=2000)
 @given(st.datetimes(datetime(1970, 1, 1), datetime(9000, 1, 1)), st.integers(-14 * 60, 14 * 60))
 def test_a_date_in_the_standard_form_comes_back(moment: datetime, offset: int) -> None:
     aware = moment.replace(microsecond=0, tzinfo=timezone(timedelta(minutes=offset)))

@@ -68,21 +68,26 @@ def test_no_more_is_read_and_written_than_the_limit() -> None:
     assert len(html_to_text("<blockquote>" * 1000 + "<br>x" * 100_000, 100_000)) < 200_000
 
 
+# Within the unit run a size at which a loop of Python in a loop shows; with the slow ones, at which one of C does.
+SIZES = [10_000, pytest.param(250_000, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     "piece",
     ["<", ">", "<p", "<p>", "<div><b>", "<a href='", '<a href="x">', '<p "', "<p '\">", "<!--", "<!", "&", "&#", "&#9",
      "<script>", "</script", "<a b=c ", " ", "<br>", "<blockquote>", "<pre>\n", "<p hidden>", "<li>", "<i style='a", "x ",
      "<p a='\"' b=\"'\">", "<head>", "<title>"],
 )  # fmt: skip
-def test_time_is_in_proportion_to_length(piece: str) -> None:
-    source = piece * (60_000 // len(piece))
-    start = time.perf_counter()
+def test_time_is_in_proportion_to_length(piece: str, size: int) -> None:
+    source = piece * (size // len(piece))
+    start = time.process_time()
     html_to_text(source)
     html_to_text(source + ">" + "'\"")
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < size / 20_000
 
 
-@settings(max_examples=200, deadline=500)
+@settings(max_examples=100, deadline=2000)
 @given(
     st.lists(
         st.sampled_from("< > / p div a br script style title pre li !-- -- \" ' = hidden & # 9 ; x".split(" "))  # noqa: SIM905

@@ -106,18 +106,23 @@ def test_comments_nest_and_need_an_end() -> None:
     assert comment_end("(a(b)", 0) == -1
 
 
+# Within the unit run a size at which a loop of Python in a loop shows; with the slow ones, at which one of C does.
+SIZES = [10_000, pytest.param(250_000, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     "piece", ["(", ")", '"', '\\"', ";", "=", "a=", 'a="', " ", "a ", "a=b ", "a*1=b;", "a\t=\n", "a=; ", "%41", "=?", "'"]
 )
-def test_time_is_in_proportion_to_length(piece: str) -> None:
-    text = "a/b; name*=" + piece * (60_000 // len(piece))
-    start = time.perf_counter()
+def test_time_is_in_proportion_to_length(piece: str, size: int) -> None:
+    text = "a/b; name*=" + piece * (size // len(piece))
+    start = time.process_time()
     parse_content_type(text)
-    parse_disposition(piece * (60_000 // len(piece)))
-    assert time.perf_counter() - start < 0.5
+    parse_disposition(piece * (size // len(piece)))
+    assert time.process_time() - start < size / 20_000
 
 
-@settings(max_examples=200, deadline=200)
+@settings(max_examples=100, deadline=2000)
 @given(st.text("a/;=\"()\\*0%'? \t\r\né", max_size=60))
 def test_whatever_comes_something_is_returned(text: str) -> None:
     parse_disposition(text)

@@ -165,19 +165,24 @@ def test_base64_gives_what_it_has(data: bytes, expected: bytes) -> None:
     assert expected == decode_base64(data)
 
 
+# Within the unit run a size at which a loop of Python in a loop shows; with the slow ones, at which one of C does.
+SIZES = [10_000, pytest.param(250_000, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     "piece",
     ["=?", "=?a?q?", "=?a?q?b", "=?a?q?b?=", "=?a?q?b?= ", "=?a?", "?=", "=", "=?" + "a" * 60, "=?a?b?=", "=?a?b?A===?= "],
 )
-def test_time_is_in_proportion_to_length(piece: str) -> None:
-    text = piece * (100_000 // len(piece))
-    start = time.perf_counter()
+def test_time_is_in_proportion_to_length(piece: str, size: int) -> None:
+    text = piece * (size // len(piece))
+    start = time.process_time()
     decode_words(text)
     decode_base64(text.encode())
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < size / 20_000
 
 
-@settings(max_examples=100, deadline=500)
+@settings(max_examples=100, deadline=2000)
 @given(st.text("=?qQbB8utf-_ \n\r\t\0aé", max_size=60), st.binary(max_size=40), st.text(max_size=12))
 def test_whatever_comes_one_line_of_text_goes_out(text: str, data: bytes, label: str) -> None:
     decoded = decode_words(text)
@@ -189,7 +194,7 @@ def test_whatever_comes_one_line_of_text_goes_out(text: str, data: bytes, label:
 @pytest.mark.parametrize(
     "codec", ["utf-7", "utf-16", "utf-32", "hz", "iso-2022-jp", "iso-2022-kr", "gb18030", "big5", "euc-jp"]
 )
-@settings(max_examples=20, deadline=500)
+@settings(max_examples=20, deadline=2000)
 @given(data=st.binary(max_size=40))
 def test_no_charset_raises_on_any_bytes(codec: str, data: bytes) -> None:
     assert isinstance(decode_bytes(data, codec), str)

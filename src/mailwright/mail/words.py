@@ -104,12 +104,9 @@ def decode_bytes(data: bytes, charset: str = "") -> str:
         return data.decode("ascii")
     if codec == "cp1252":
         return _western(data)
-    try:
-        text = data.decode(codec, "replace")
-        # UTF-7 can spell half a character, which no encoder would take again.
-        return _SURROGATE.sub("\ufffd", text) if codec == "utf_7" else text
-    except (UnicodeError, ValueError):  # some codecs raise whatever `errors` says
-        return _guess(data)
+    text = data.decode(codec, "replace")
+    # UTF-7 can spell half a character, which no encoder would take again.
+    return _SURROGATE.sub("\ufffd", text) if codec == "utf_7" else text
 
 
 def _guess(data: bytes) -> str:

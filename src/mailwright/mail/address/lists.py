@@ -15,7 +15,7 @@ from typing import NamedTuple
 from mailwright.mail.address.model import ATEXT, Address, AddressDefect, AddressList, Group
 from mailwright.mail.words import decode_words
 
-MAX_TEXT = 256 * 1024  # characters
+MAX_TEXT = 64 * 1024  # characters
 MAX_MAILBOXES = 10_000
 
 _DOTTED = rf"{ATEXT}(?:\.{ATEXT})*"

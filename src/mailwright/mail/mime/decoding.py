@@ -67,7 +67,7 @@ def decode_uuencode(data: bytes) -> bytes:
             out.append(binascii.a2b_uu(line))
         except binascii.Error:
             # Some encoders pad the last line too much: believe the length that it begins with.
-            length = ((line[0] - 32) & 63) * 4 // 3 + 5
+            length = 1 + (((line[0] - 32) & 63) + 2) // 3 * 4
             try:
                 out.append(binascii.a2b_uu(line[:length]))
             except binascii.Error:

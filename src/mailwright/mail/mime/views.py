@@ -15,7 +15,7 @@ from mailwright.mail.mime.model import MimeDefect, Part
 
 @dataclass(slots=True)
 class _Choice:
-    """Body parts found so far; a list that an alternative has ruled out is None."""
+    """What has been chosen so far."""
 
     text: list[Part] = field(default_factory=list)
     html: list[Part] = field(default_factory=list)
@@ -71,7 +71,7 @@ def body_text(part: Part, limit: int = 256 * 1024) -> str:
 def _choose(part: Part) -> _Choice:
     choice = _Choice()
     if part.type == "multipart" and part.children:
-        _look_into(part, choice, choice.text, choice.html, False)
+        _look_into(part, choice)
     elif _is_text(part) or (part.type == "multipart" and part.disposition != "attachment"):
         # A multipart whose boundary never comes shows what it has: there is nothing else to show.
         choice.text.append(part)
@@ -81,33 +81,39 @@ def _choose(part: Part) -> _Choice:
     return choice
 
 
-def _look_into(parent: Part, choice: _Choice, text: list[Part] | None, html: list[Part] | None, alternative: bool) -> None:
-    """RFC 8621 §4.1.4, but that pictures are always attachments and never text."""
-    before = (len(choice.text), len(choice.html))
+def _look_into(parent: Part, choice: _Choice) -> None:
+    """As RFC 8621 §4.1.4 has it, but that pictures are always attachments, and no branch of an alternative is torn."""
     kind = parent.subtype
+    before = (len(choice.text), len(choice.html))
     for index, part in enumerate(parent.children):
         if part.type == "multipart" and part.children:
-            _look_into(part, choice, text, html, alternative or part.subtype == "alternative")
+            if kind == "alternative":
+                _take_branch(part, choice)
+            else:
+                _look_into(part, choice)
         elif not _is_shown(part, index, kind):
             choice.attached.append(part)
-        elif kind == "alternative":
-            (choice.html if part.subtype == "html" else choice.text).append(part)
         else:
-            # Within an alternative, what stands beside HTML belongs to the HTML.
-            if alternative and part.subtype == "plain":
-                html = None
-            elif alternative and part.subtype == "html":
-                text = None
-            if text is not None:
-                text.append(part)
-            if html is not None:
-                html.append(part)
+            if kind != "alternative" or part.subtype == "plain":
+                choice.text.append(part)
+            if kind != "alternative" or part.subtype == "html":
+                choice.html.append(part)
     if kind == "alternative":
         new_text, new_html = choice.text[before[0] :], choice.html[before[1] :]
-        if not new_text and new_html:
+        if not new_text:
             choice.text.extend(new_html)
-        elif new_text and not new_html:
+        elif not new_html:
             choice.html.extend(new_text)
+
+
+def _take_branch(part: Part, choice: _Choice) -> None:
+    """A multipart that is one of several alternatives: what stands in it beside HTML belongs to the HTML."""
+    branch = _Choice(attached=choice.attached)
+    _look_into(part, branch)
+    if all(shown.subtype == "plain" for shown in branch.text):
+        choice.text.extend(branch.text)
+    if any(shown.subtype == "html" for shown in branch.html):
+        choice.html.extend(branch.html)
 
 
 def _is_text(part: Part) -> bool:
