@@ -18,6 +18,7 @@ from mailwright.core.errors import NotFound
 from mailwright.core.model import Caller, Direction, Message, MessageStatus, Permission
 from mailwright.core.ports import MessageFilter, Ports, Tx
 from mailwright.mail import mime
+from mailwright.mail.quoting import new_text
 
 ASIDE = 256 * 1024  # bytes: a longer message is read in a thread
 THREAD_TEXT = 16 * 1024  # characters of each message of a conversation
@@ -134,7 +135,7 @@ async def _text(ports: Ports, row: Message) -> str:
     raw = await ports.store.blobs.open(row.blob_id)
 
     def read() -> str:
-        return mime.body_text(mime.parse(raw), THREAD_TEXT + 1)
+        return new_text(mime.body_text(mime.parse(raw), 2 * THREAD_TEXT)).text
 
     return await ports.cpu.run(read) if row.size > ASIDE else read()
 

@@ -16,11 +16,12 @@ from mailwright.core.messages import MAX_TEXT, Content
 from mailwright.core.model import Direction, MessageStatus, OversightMode, Trust
 from mailwright.mail import mime
 from mailwright.mail.header import Header
+from mailwright.mail.quoting import new_text
 from mailwright.mail.words import decode_unstructured
 
 MAX_HEADERS = 64 * 1024  # characters of all header fields that are told
 # What the writer of an inbound message chose.
-UNTRUSTED = ("from", "reply_to", "to", "cc", "subject", "preview", "text", "html", "attachments", "headers")
+UNTRUSTED = ("from", "reply_to", "to", "cc", "subject", "preview", "text", "html", "extracted_text", "attachments", "headers")
 _NOT_RETRIED = frozenset(model.TERMINAL) | {MessageStatus.HELD}
 
 
@@ -89,6 +90,7 @@ class Message(MessageSummary, frozen=True, kw_only=True, rename={"from_": "from"
 
     text: Annotated[str, doc("Its text; where it has only HTML, that as text, without what was hidden in it.")]
     html: Annotated[str | None, doc("Its HTML, as it came: sanitise it before showing it.")]
+    extracted_text: Annotated[str, doc("What is new in its text: quotations and signature left out.")]
     attachments: Annotated[tuple[AttachmentInfo, ...], doc("The files in it.")]
     headers: Annotated[
         dict[str, str], doc("Its header fields by lower-case name, decoded; a field that stands there several times has lines.")
@@ -135,6 +137,7 @@ def message(content: Content) -> Message:
         **_summary_fields(content.message),
         text=text[:MAX_TEXT],
         html=html[:MAX_TEXT] if html is not None else None,
+        extracted_text=new_text(text[:MAX_TEXT]).text,
         attachments=tuple(attachment_info(place, part) for place, part in enumerate(mime.attachments(content.root), 1)),
         headers=headers,
         authentication=content.message.authentication,

@@ -30,7 +30,9 @@ class ThreadMessage(Struct, frozen=True, kw_only=True):
     """A message of a conversation, with what it says."""
 
     message: Annotated[MessageSummary, doc("The facts about it.")]
-    text: Annotated[str | None, doc("What it says, as plain text. Untrusted where it is inbound. Null beyond the latest 50.")]
+    text: Annotated[
+        str | None, doc("What is new in it, as plain text. Untrusted where it is inbound. Null beyond the latest 50.")
+    ]
     truncated: Annotated[bool, doc("True: the text was cut here; read the message for all of it.")]
 
 

@@ -51,7 +51,7 @@ def body_of(operation: Operation[Any, Any]) -> type[msgspec.Struct] | None:
     """The type of an operation's body: its input without what stands in the path. None where all of it is elsewhere."""
     if operation.method not in ("POST", "PATCH", "PUT"):
         return None
-    return _without(operation.input, operation.path_fields)
+    return _without(operation.input, operation.path_fields)  # type: ignore[arg-type]
 
 
 @lru_cache
