@@ -248,6 +248,10 @@ def test_only_a_local_part_needs_smtputf8() -> None:
         (",,,", []),
         ("a@[192.0.2.1]", [("", "a@[192.0.2.1]")]),
         ("john..doe@x.example", [("", '"john..doe"@x.example')]),
+        ("Ada [ada@x.example]", [("Ada", "ada@x.example")]),
+        ("<ada l@x.example>", [("", '"ada l"@x.example')]),
+        ("<ada@x.example evil.example>", [("", "ada@x.example")]),
+        ("<ada@x.example)evil.example>", [("", "ada@x.example")]),
     ],
 )
 def test_a_list_is_read_however_it_is_written(text: str, expected: list[tuple[str, str]]) -> None:

@@ -293,10 +293,29 @@ def _addr_spec(tokens: list[_Token], defects: set[AddressDefect]) -> tuple[str, 
     if not _dotted(local, ("word", "quoted"), defects):
         defects.add(AddressDefect.MISPLACED)
     if [token.kind for token in domain] == ["literal"]:
-        return "".join(token.text for token in local), f"[{domain[0].text}]"
+        return _local_text(local), f"[{domain[0].text}]"
     if not _dotted(domain, ("word",), defects):
         defects.add(AddressDefect.MISPLACED)
-    return "".join(token.text for token in local), "".join(token.text for token in domain)
+        domain = _up_to_junk(domain)
+    return _local_text(local), "".join(token.text for token in domain)
+
+
+def _local_text(tokens: list[_Token]) -> str:
+    parts: list[str] = []
+    last = "."
+    for token in tokens:
+        if token.spaced and "." not in (token.kind, last):
+            parts.append(" ")  # misplaced, but no reason to make one name of two
+        parts.append(token.text)
+        last = token.kind
+    return "".join(parts)
+
+
+def _up_to_junk(tokens: list[_Token]) -> list[_Token]:
+    for index, token in enumerate(tokens):
+        if token.kind not in ("word", ".") or (index and token.kind == tokens[index - 1].kind == "word"):
+            return tokens[:index]
+    return tokens
 
 
 def _dotted(tokens: list[_Token], kinds: tuple[str, ...], defects: set[AddressDefect]) -> bool:
