@@ -18,7 +18,7 @@ import structlog
 from mailwright.faces.smtp.conversation import Conversation, Tarpit
 from mailwright.faces.smtp.doors import Doors, plain_address
 from mailwright.faces.smtp.metrics import Metrics
-from mailwright.faces.smtp.translation import OUR_FAULT, SHUTTING_DOWN, TIMEOUT, Reception
+from mailwright.faces.smtp.translation import BUG, SHUTTING_DOWN, TIMEOUT, Reception
 from mailwright.wire.smtp_server import Event, Options, Reply, Session, StartTls, State
 
 log = structlog.get_logger("mailwright.smtp")
@@ -51,6 +51,7 @@ class Shared:
     context: ssl.SSLContext | None = None
     metrics: Metrics | None = None
     connections: set[Connection] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)  # outlive their connections
     quiet: asyncio.Event = field(default_factory=asyncio.Event)  # no connection is left
 
 
@@ -186,6 +187,8 @@ class Connection(asyncio.Protocol):
         waiting = self._next_wait(events)
         if waiting is not None:
             self.task = self._loop.create_task(self._wait(waiting, events))
+            self._shared.tasks.add(self.task)
+            self.task.add_done_callback(self._shared.tasks.discard)
         else:
             self._flush()
 
@@ -205,7 +208,7 @@ class Connection(asyncio.Protocol):
                 waiting = self._next_wait(events)
         except Exception:
             log.exception("smtp.bug", ip=self._conversation.ip)
-            self._session.hang_up(OUR_FAULT)
+            self._session.hang_up(BUG)
             self._conversation.drop_message()
         finally:
             self.task = None

@@ -79,10 +79,9 @@ class Server:
         await self._emptied(0.5)
         for connection in list(self._shared.connections):
             connection.abort()
-        tasks = [found.task for found in self._shared.connections if found.task is not None]
-        if tasks:
-            # What core has in hand is not torn out of it: it may be committing.
-            await asyncio.wait(tasks, timeout=grace)
+        if self._shared.tasks:
+            # What core has in hand is not torn out of it: it may be committing, though nobody is left to hear of it.
+            await asyncio.wait(self._shared.tasks, timeout=grace)
 
     async def _emptied(self, within: float) -> None:
         if self._shared.connections:

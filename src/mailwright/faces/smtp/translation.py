@@ -18,6 +18,7 @@ from mailwright.wire.smtp_paths import Path
 from mailwright.wire.smtp_server import Reply
 
 OUR_FAULT = Reply(451, "4.3.0", "Something went wrong on our side; try again later")
+BUG = Reply(421, "4.3.0", "Something went wrong on our side; try again later")
 DISK_FULL = Reply(452, "4.3.1", "Insufficient system storage")
 TIMEOUT = Reply(421, "4.4.2", "You took too long")
 SHUTTING_DOWN = Reply(421, "4.3.2", "Going down for a moment; try again soon")
