@@ -16,7 +16,6 @@ import signal
 import socket
 import sys
 import time
-from base64 import b32encode
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -59,8 +58,8 @@ class RandomIds:
     """Ids and secrets from the system's randomness."""
 
     def new(self, prefix: str) -> str:
-        """The prefix, and 120 random bits in 24 lower-case letters and digits."""
-        return f"{prefix}_{b32encode(os.urandom(15)).decode().lower()}"
+        """The prefix, and 96 random bits as 24 hexadecimal digits."""
+        return f"{prefix}_{os.urandom(12).hex()}"
 
     def secret(self, size: int) -> bytes:
         """`size` random bytes."""

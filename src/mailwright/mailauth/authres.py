@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailwright.mail.header import Header
@@ -327,6 +328,7 @@ def _words(found: MethodResult) -> list[str]:
     return words
 
 
+@lru_cache(maxsize=1024)  # methods, results and property names: a few dozen, over and over
 def _keyword(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "", text).strip("-_")[:64]
 
@@ -335,6 +337,8 @@ def _clean(text: str) -> str:
     """Text without control characters, runs of spaces or excess length, so that it can be folded at its spaces."""
     if len(text) * 4 > MAX_VALUE:
         text = text.encode("utf-8", "replace")[:MAX_VALUE].decode("utf-8", "ignore")
+    elif text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip(" ")  # as nearly every value is
     return _UNSAFE.sub(" ", text).strip(" ")
 
 
