@@ -55,11 +55,19 @@ class SystemClock:
 
 
 class RandomIds:
-    """Ids and secrets from the system's randomness."""
+    """Ids and secrets from the system's randomness; for ids it is fetched in blocks, since one message takes several."""
+
+    def __init__(self) -> None:
+        self._blocks: Iterator[str] = iter(())
 
     def new(self, prefix: str) -> str:
         """The prefix, and 96 random bits as 24 hexadecimal digits."""
-        return f"{prefix}_{os.urandom(12).hex()}"
+        block = next(self._blocks, None)
+        if block is None:
+            digits = os.urandom(12 * 256).hex()
+            self._blocks = iter([digits[at : at + 24] for at in range(0, len(digits), 24)])
+            block = next(self._blocks)
+        return f"{prefix}_{block}"
 
     def secret(self, size: int) -> bytes:
         """`size` random bytes."""

@@ -27,6 +27,7 @@ CLAIM = 100  # deliveries in one claim
 IN_FLIGHT = 400  # claimed deliveries in memory
 TELLINGS = 200  # webhook deliveries in memory
 PER_WEBHOOK = 4
+GATHER = 0.02  # seconds in which events gather before webhooks are told: one look serves many commits
 IDLE = 5.0  # seconds a loop waits at most before it looks again
 DAY = 86_400_000
 
@@ -177,6 +178,7 @@ class Tellings:
             if not busy:
                 pause = await self._pause()
                 await _until(stop, store.wait(Topic.EVENTS, events, pause), store.wait(Topic.WEBHOOKS, due, pause))
+                await asyncio.sleep(GATHER)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
