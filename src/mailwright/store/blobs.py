@@ -1,0 +1,155 @@
+"""The bytes of messages outside the database: spools while they come in, files once they are large.
+
+A message up to IN_MEMORY stays in memory and is written with its row, in the same transaction and by the same sync. A larger
+one is a file: temporary in the same file system, synced, renamed to blobs/<two letters>/<id>, the folder synced, and only
+then its row written (I1). Paths are made from ids of our own making and nothing else (S22).
+Not here: the rows (tables/blobs.py).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import tempfile
+from pathlib import Path
+
+IN_MEMORY = 256 * 1024
+
+_ID = re.compile(r"[a-z]{1,8}_[a-z0-9]{1,64}")
+
+
+def checked(blob_id: str) -> str:
+    """The id, if it can be the name of a file; raises ValueError."""
+    # S22: nothing that came from outside becomes a path.
+    if not _ID.fullmatch(blob_id):
+        raise ValueError(f"{blob_id!r} is no id of a blob")
+    return blob_id
+
+
+class FileSpool:
+    """`core.ports.Spool`: in memory up to IN_MEMORY, then in a temporary file."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` takes the temporary file, if it comes to that."""
+        self.size = 0
+        self.settled_as: str | None = None
+        self._folder = folder
+        self._chunks: list[bytes] = []
+        self._file: int | None = None
+        self._path = ""
+        self._map: mmap.mmap | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is in a file."""
+        return self._file is not None or self.settled_as is not None
+
+    def write(self, chunk: bytes) -> None:
+        """Append; raises OSError when the disk is full."""
+        if self._file is None and self.size + len(chunk) > IN_MEMORY:
+            self._file, self._path = tempfile.mkstemp(dir=self._folder)
+            _write_all(self._file, b"".join(self._chunks))
+            self._chunks = []
+        if self._file is None:
+            self._chunks.append(bytes(chunk))
+        else:
+            _write_all(self._file, chunk)
+            self._map = None
+        self.size += len(chunk)
+
+    def raw(self) -> bytes | mmap.mmap:
+        """All of it so far."""
+        if self._file is not None:
+            if self._map is None:
+                self._map = mmap.mmap(self._file, self.size, access=mmap.ACCESS_READ)
+            return self._map
+        if len(self._chunks) > 1:
+            self._chunks = [b"".join(self._chunks)]
+        return self._chunks[0] if self._chunks else b""
+
+    def place(self, target: Path, blob_id: str) -> None:
+        """Make the file durable under its name; blocks for the disk, so it is run in a thread. Safe to repeat."""
+        if self._file is None or self.settled_as == blob_id:
+            return
+        os.fsync(self._file)
+        if not target.parent.is_dir():
+            target.parent.mkdir(exist_ok=True)
+            sync_folder(target.parent.parent)
+        os.rename(self._path, target)
+        self._path = ""
+        # I1: the name is as durable as the bytes only once the folder is on disk.
+        sync_folder(target.parent)
+        self.settled_as = blob_id
+        self._close()
+
+    def discard(self) -> None:
+        """Forget it, and its temporary file."""
+        if self._path:
+            Path(self._path).unlink(missing_ok=True)
+            self._path = ""
+        self._close()
+        self._chunks = []
+        self._map = None
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __del__(self) -> None:
+        """A spool that was dropped leaves no file behind."""
+        self.discard()
+
+
+def _write_all(file: int, chunk: bytes) -> None:
+    left = memoryview(chunk)
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class BlobFolder:
+    """The files of large blobs, below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folders; temporary files of a server that died are removed."""
+        self._files = folder / "blobs"
+        self._incoming = folder / "incoming"
+        for one in (self._files, self._incoming):
+            one.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for stray in self._incoming.iterdir():
+            stray.unlink()
+        sync_folder(folder)
+
+    def spool(self) -> FileSpool:
+        """A new empty spool."""
+        return FileSpool(self._incoming)
+
+    def path(self, blob_id: str) -> Path:
+        """Where the blob of that id is, or would be."""
+        return self._files / checked(blob_id)[-2:] / blob_id
+
+    def open(self, blob_id: str) -> mmap.mmap:
+        """The bytes of a file; raises KeyError where it is not there."""
+        try:
+            with self.path(blob_id).open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError:
+            raise KeyError(blob_id) from None
+
+    def remove(self, blob_id: str) -> None:
+        """Delete a file, after its row."""
+        self.path(blob_id).unlink(missing_ok=True)
+
+    def strays(self, known: set[str], before: float) -> list[str]:
+        """Files with no row, last changed before that time (seconds since 1970): their transaction never came."""
+        return [entry.name for entry in self._files.glob("*/*") if entry.name not in known and entry.stat().st_mtime < before]

@@ -1,0 +1,38 @@
+"""One server to a data folder: who holds it?
+
+A lock on a file in the folder, held while the process lives and gone with it, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class FolderInUse(Exception):
+    """Another server works on this data folder."""
+
+
+class FolderLock:
+    """Held from construction to `release`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take it, and make the folder if need be; raises FolderInUse."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / "lock"
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(self._file, 20).decode("ascii", "replace").strip()
+            os.close(self._file)
+            raise FolderInUse(f"{folder} is in use by the server with process id {holder or 'unknown'}") from None
+        os.ftruncate(self._file, 0)
+        os.write(self._file, f"{os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        """Let go of it."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1

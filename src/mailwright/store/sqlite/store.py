@@ -1,0 +1,238 @@
+"""What a caller sees of the embedded store: `core.ports.Store`.
+
+Files in the data folder: mailwright.db with its log beside it, blobs/ for large messages, incoming/ while those come in, lock.
+Scripts of `write` and `read` run on the event loop, to their end, at once; those of `browse` in a thread. Reads see what was
+committed before they began and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import apsw
+
+from mailwright.core.errors import StorageBusy
+from mailwright.core.ports import Script, Spool
+from mailwright.mail.header import Raw
+from mailwright.store.blobs import BlobFolder, FileSpool
+from mailwright.store.database import Notes, drive
+from mailwright.store.lock import FolderLock
+from mailwright.store.migrations import known, migrate
+from mailwright.store.sqlite.checkpoints import Checkpointer
+from mailwright.store.sqlite.checks import problems
+from mailwright.store.sqlite.connection import FILE, TROUBLE, MigrationRunner, busy, open_reader
+from mailwright.store.sqlite.options import Options
+from mailwright.store.sqlite.session import Session
+from mailwright.store.sqlite.words import WordIndex
+from mailwright.store.sqlite.writer import Counters, Writer
+from mailwright.store.tables import Tables
+from mailwright.store.topics import Topics
+
+T = TypeVar("T")
+
+STRAY_AGE = 3600.0  # seconds after which a file without a row belongs to nobody
+
+
+class Reader:
+    """A connection that reads, one script at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """To the database there."""
+        self.connection = open_reader(path)
+        self._session = Session(self.connection)
+        self.tables = Tables(self._session)
+        self._control = self.connection.cursor()
+
+    def run(self, script: Script[T]) -> T:
+        """Run the script on one state of the database; raises StorageBusy."""
+        try:
+            self._control.execute("BEGIN")
+            self._session.live = True
+            try:
+                return drive(script, self.tables)
+            finally:
+                self._session.live = False
+                self._control.execute("ROLLBACK")
+        except TROUBLE as error:
+            raise busy(error) from error
+
+    def blob_files(self) -> set[str]:
+        """The blobs that are files."""
+        return self.run(lambda tx: self.tables.blob_rows.files())
+
+
+class SqliteStore:
+    """`core.ports.Store`; made by `open_store`."""
+
+    def __init__(self, folder: Path, options: Options, lock: FolderLock) -> None:
+        """For a folder that is locked already; the loop must be running."""
+        path = folder / FILE
+        self._lock = lock
+        self._folder = BlobFolder(folder)
+        self._topics = Topics()
+        self._writer = Writer(path, options, self._committed)
+        migrate(MigrationRunner(self._writer.connection), known())
+        self._checkpointer = Checkpointer(path, options)
+        self._checkpointer.watch(self._writer.connection)
+        self._writer.on_connect = self._checkpointer.watch
+        self._writer.after_commit = self._in_commit_thread
+        self._reader = Reader(path)
+        self._writer.words = WordIndex(self._reader.run(lambda tx: self._reader.tables.message_rows.unindexed()))
+        self._readers: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+        for _ in range(options.browsers):
+            self._readers.put(Reader(path))
+        self._browsers = options.browsers
+        self._pool = ThreadPoolExecutor(options.browsers, "browse")
+        self._files = ThreadPoolExecutor(2, "files")
+        self._closed = False
+        self.blobs = StoredBlobs(self._reader, self._folder, self._files)
+
+    async def write(self, script: Script[T]) -> T:
+        """Run the script in one transaction; durable when this returns (I1). Raises StorageBusy."""
+        result: T = await self._writer.submit(script)
+        return result
+
+    async def read(self, script: Script[T]) -> T:
+        """Run a reading script on committed data, on the event loop."""
+        self._check_open()
+        return self._reader.run(script)
+
+    async def browse(self, script: Script[T]) -> T:
+        """Run a reading script on committed data, in a thread."""
+        self._check_open()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._browse, script)
+
+    def _browse(self, script: Script[T]) -> T:
+        with self._borrowed() as reader:
+            return reader.run(script)
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Reader]:
+        reader = self._readers.get()
+        try:
+            yield reader
+        finally:
+            self._readers.put(reader)
+
+    def version(self, topic: str) -> int:
+        """How often that topic changed so far."""
+        return self._topics.version(topic)
+
+    async def wait(self, topic: str, seen: int, timeout: float) -> None:
+        """Return when the version exceeds `seen`, or after `timeout` seconds."""
+        await self._topics.wait(topic, seen, timeout)
+
+    @property
+    def counters(self) -> Counters:
+        """What was done since the start."""
+        return self._writer.counters
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be stored at present, if so: for health checks."""
+        return self._writer.trouble or self._checkpointer.trouble
+
+    async def integrity(self) -> list[str]:
+        """What is wrong with the database, as sentences; it reads all of it, in a thread."""
+        self._check_open()
+
+        def look() -> list[str]:
+            with self._borrowed() as reader:
+                return problems(reader.connection, reader.blob_files(), self._folder)
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, look)
+
+    async def sweep(self, age: float = STRAY_AGE) -> int:
+        """Delete blob files, older than `age` seconds, whose transaction never came; how many. After a start, and daily."""
+
+        def look() -> int:
+            with self._borrowed() as reader:
+                rows = reader.blob_files()
+            strays = self._folder.strays(rows, time.time() - age)
+            for stray in strays:
+                self._folder.remove(stray)
+            return len(strays)
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, look)
+
+    async def close(self) -> None:
+        """Finish what was begun, refuse what comes, and leave one whole database file behind."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.close()
+        self._pool.shutdown()
+        self._files.shutdown()
+        self._reader.connection.close()
+        for _ in range(self._browsers):
+            self._readers.get().connection.close()
+        self._checkpointer.close()
+        self._lock.release()
+
+    async def __aenter__(self) -> SqliteStore:
+        """The store itself."""
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close."""
+        await self.close()
+
+    def _committed(self, notes: Notes) -> None:
+        self._topics.bump(notes.topics)
+
+    def _in_commit_thread(self, connection: apsw.Connection, notes: Notes) -> None:
+        self._checkpointer.copy_rest(connection)
+        for blob_id in notes.unneeded:  # row first, then file
+            self._folder.remove(blob_id)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageBusy(details={"reason": "closed"})
+
+
+class StoredBlobs:
+    """`core.ports.Blobs`."""
+
+    def __init__(self, reader: Reader, folder: BlobFolder, threads: ThreadPoolExecutor) -> None:
+        """Beside the rows that this reader finds."""
+        self._reader = reader
+        self._folder = folder
+        self._threads = threads
+
+    def spool(self) -> Spool:
+        """A new empty spool."""
+        return self._folder.spool()
+
+    async def settle(self, spool: Spool, blob_id: str) -> None:
+        """Make a large one durable; raises StorageBusy where the disk won't have it."""
+        target = self._folder.path(blob_id)
+        if not isinstance(spool, FileSpool) or not spool.is_large:
+            return
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, spool.place, target, blob_id)
+        except OSError as error:
+            raise StorageBusy(details={"reason": os.strerror(error.errno or 0)}) from error
+
+    async def open(self, blob_id: str) -> Raw:
+        """The bytes; raises KeyError."""
+        content = self._reader.run(lambda tx: self._reader.tables.blob_rows.content(blob_id))
+        return self._folder.open(blob_id) if content is None else content
+
+
+async def open_store(folder: Path, options: Options | None = None) -> SqliteStore:
+    """The store in that folder, made or brought up to date if need be. Raises FolderInUse, NewerDatabase."""
+    lock = FolderLock(folder)
+    try:
+        return SqliteStore(folder, options or Options(), lock)
+    except BaseException:
+        lock.release()
+        raise
