@@ -133,7 +133,7 @@ def test_an_input_refuses_what_it_does_not_know(operation: Operation[Any, Any]):
 @EACH
 def test_every_example_is_a_valid_input(operation: Operation[Any, Any]):
     for example in operation.examples:
-        path = {name: "x" for name in operation.path_fields}
+        path = dict.fromkeys(operation.path_fields, "x")
         filled = {name: "x" if str(value).startswith("{") else value for name, value in example.request.items()}
         msgspec.convert(path | filled, operation.input)
 

@@ -48,7 +48,7 @@ ClientId = Annotated[str, Meta(min_length=1, max_length=128, pattern=ONE_LINE)]
 Limit = Annotated[int, Meta(ge=1, le=MAX_PAGE)]
 """How many of a list to return."""
 
-After = Annotated[str, Meta(max_length=200)]
+After = Annotated[str, Meta(min_length=1, max_length=200)]
 """A cursor, as we gave it out."""
 
 

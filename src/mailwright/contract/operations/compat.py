@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from mailwright.contract.operations.row import Example, Operation
 from mailwright.contract.operations.sending import HELD, Address, Addresses, Writing, named, wanted
@@ -21,19 +21,19 @@ from mailwright.mail.address import InvalidAddress, parse_mailbox
 AgentName = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
-class SendEmail(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+class SendEmail(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new message. The mailbox is the one of `from`, of the key, or of `agent_id`; never one that the key does not own."""
 
     from_: Annotated[
         Address | None,
         doc("The address of a mailbox that the key owns; left out, the key's only one.", example="ada@agents.example.com"),
-    ] = None
+    ] = field(default=None, name="from")
     to: Annotated[Addresses, doc("Whom it is for; one address or a list.", example="bob@there.example")] = ()
     subject: Annotated[Line, doc("Its subject.", example="Tea?")] = ""
     agent_id: Annotated[AgentName | None, doc("The id or the name of the agent that writes; it must be the mailbox's.")] = None
 
 
-class ReplyEmail(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+class ReplyEmail(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An answer to whoever wrote a message."""
 
     message_id: Annotated[Id, doc("The message that is answered.")]

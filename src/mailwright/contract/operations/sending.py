@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from mailwright.contract.operations.row import Example, Operation
 from mailwright.contract.resources import sent as shown
@@ -64,10 +64,12 @@ class Writing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     oversight_mode: Annotated[
         OversightMode | None, doc("Ask for more oversight than the mailbox has. Less is not to be had: the stricter counts.")
     ] = None
-    from_: Annotated[Address | None, doc("Left out: the mailbox decides. Any other address is `sender_not_owned`.")] = None
+    from_: Annotated[Address | None, doc("Left out: the mailbox decides. Any other address is `sender_not_owned`.")] = field(
+        default=None, name="from"
+    )
 
 
-class Send(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+class Send(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new message."""
 
     mailbox_id: Annotated[Id, doc("The mailbox that it leaves.")]
@@ -78,7 +80,7 @@ class Send(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     )
 
 
-class Answer(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+class Answer(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An answer. Recipients, subject and thread come from the message that is answered."""
 
     message_id: Annotated[Id, doc("The message that is answered.")]
@@ -86,7 +88,7 @@ class Answer(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
     subject: Annotated[Line, doc("Another subject than the original's.")] = ""
 
 
-class Forward(Answer, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+class Forward(Answer, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A message passed on, as an attachment with every byte kept."""
 
     message_id: Annotated[Id, doc("The message that is passed on.")]
@@ -136,6 +138,8 @@ async def named(composing: Awaitable[sending.Prepared], given: Writing) -> sendi
 
 
 def _path(path: str, names: list[str]) -> str:
+    if path == "from[0]":
+        return "from"
     found = re.fullmatch(r"headers\[(\d+)\](?:\.\w+)?", path)
     return f"headers.{names[int(found[1])]}" if found and int(found[1]) < len(names) else path
 

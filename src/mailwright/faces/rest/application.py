@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import version
 
 import msgspec
@@ -44,10 +44,8 @@ def create_app(ports: Ports, options: Options | None = None) -> Starlette:
     chosen = options or Options()
     registry = chosen.registry or CollectorRegistry()
     bell = Bell(ports.store, chosen.pace)
-    described = openapi(OPERATIONS, ports.settings.public_url, version("mailwright"))
-    routes = [(one.method, one.path, Route(one, intake(one))) for one in OPERATIONS]
-    extra = [("GET", page.path, page.page) for page in _pages(ports, described, registry)]
-    desk = Desk(ports, tree([*routes, *extra]), metrics(registry), bell, Budget(chosen.body_memory))
+    extra = [("GET", page.path, page.page) for page in _pages(ports, registry)]
+    desk = Desk(ports, tree([*_routes(), *extra]), metrics(registry), bell, Budget(chosen.body_memory))
 
     async def face(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -65,6 +63,11 @@ def create_app(ports: Ports, options: Options | None = None) -> Starlette:
     return app
 
 
+@cache
+def _routes() -> tuple[tuple[str, str, Route | Page], ...]:
+    return tuple((one.method, one.path, Route(one, intake(one))) for one in OPERATIONS)
+
+
 def close(app: Starlette) -> None:
     """End the open streams and long polls: call it when the server is told to stop, before it waits for its connections."""
     app.state.bell.close()
@@ -76,12 +79,14 @@ class _Placed:
     page: Page
 
 
-def _pages(ports: Ports, described: pages.Json, registry: CollectorRegistry) -> list[_Placed]:
-    written = msgspec.json.encode(described)
-    for_people = lru_cache(lambda: pages.docs(described))
-    for_programs = lru_cache(lambda: pages.llms(described))
+def _pages(ports: Ports, registry: CollectorRegistry) -> list[_Placed]:
+    # Describing takes a tenth of a second: it is done once, when somebody asks.
+    described = cache(lambda: openapi(OPERATIONS, ports.settings.public_url, version("mailwright")))
+    written = cache(lambda: Reply(200, msgspec.json.encode(described())))
+    for_people = cache(lambda: pages.docs(described()))
+    for_programs = cache(lambda: pages.llms(described()))
     return [
-        _Placed("/openapi.json", Page("openapi", lambda: Reply(200, written))),
+        _Placed("/openapi.json", Page("openapi", written)),
         _Placed("/docs", Page("docs", for_people)),
         _Placed("/llms.txt", Page("llms", for_programs)),
         _Placed("/healthz", Page("healthz", lambda: Reply(200, b'{"status":"ok"}'))),

@@ -177,7 +177,7 @@ async def _chunks(
             continue
         await asyncio.wait((ring, gone), timeout=bell.pace.heartbeat, return_when=asyncio.FIRST_COMPLETED)
         if not ring.done() or gone.done():
-            yield b": still here\n\n"
+            yield b": still here\n"  # no empty line behind it: some clients would take that for an event
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -1,0 +1,171 @@
+"""A small world behind the REST face: two tenants, a domain and mailboxes each, and a key of every role."""
+
+from __future__ import annotations
+
+import random
+from base64 import b32encode
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import pytest
+import structlog
+from starlette.applications import Starlette
+
+from mailwright.core import accounts, agents, mailboxes
+from mailwright.core.model import Alignment, Domain, Mailbox, OversightMode, Role
+from mailwright.core.ports import Ports, Settings, Tx
+from mailwright.faces.rest import close, create_app
+from mailwright.faces.rest.application import Options
+from mailwright.faces.rest.streaming import Pace
+from mailwright.mail.questions import Asks, Zone, answer
+from mailwright.store.sqlite import open_store
+
+T = TypeVar("T")
+START = 1_780_000_000_000
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    at: int = START
+
+    def now(self) -> int:
+        return self.at
+
+
+@dataclass
+class Ids:
+    """Randomness that is the same in every run."""
+
+    source: random.Random = field(default_factory=lambda: random.Random(7))
+
+    def new(self, prefix: str) -> str:
+        return f"{prefix}_{b32encode(self.source.randbytes(15)).decode().lower()}"
+
+    def secret(self, size: int) -> bytes:
+        return self.source.randbytes(size)
+
+
+class Inline:
+    """CPU work at once, in place."""
+
+    async def run(self, work: Callable[[], T]) -> T:
+        return work()
+
+
+@dataclass
+class ZoneResolver:
+    """DNS that is a table."""
+
+    zone: Zone = field(default_factory=Zone)
+
+    async def resolve(self, check: Asks[T]) -> T:
+        return answer(check, self.zone)
+
+    resolve_aside = resolve
+
+
+@dataclass(frozen=True)
+class House:
+    """One tenant: its keys by role, its domain and its mailbox."""
+
+    tenant_id: str
+    domain: Domain
+    mailbox: Mailbox
+    keys: dict[str, str]
+
+
+@dataclass
+class World:
+    """The application, what is behind it, and how to talk to it."""
+
+    ports: Ports
+    clock: Clock
+    app: Starlette
+    http: httpx2.AsyncClient
+    ours: House
+    theirs: House
+
+    async def call(self, method: str, path: str, body: Any = None, *, key: str = "operator", **headers: str) -> httpx2.Response:
+        """A request with the key of that role of ours; `key` may also be a secret, or empty for none."""
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        secret = self.ours.keys.get(key, key)
+        if secret:
+            fields["authorization"] = f"Bearer {secret}"
+        if body is None:
+            return await self.http.request(method, path, headers=fields)
+        if isinstance(body, bytes):
+            return await self.http.request(method, path, content=body, headers={"content-type": "application/json"} | fields)
+        return await self.http.request(method, path, json=body, headers=fields)
+
+    async def send_raw(self, key: str = "agent", **fields: Any) -> httpx2.Response:
+        """Ask for a message to be sent from our mailbox."""
+        body = {"to": ["bob@there.example"], "subject": "Tea?", "text": "At four?"} | fields
+        return await self.call("POST", f"/v1/mailboxes/{self.ours.mailbox.id}/send", body, key=key)
+
+    async def send(self, key: str = "agent", **fields: Any) -> dict[str, Any]:
+        """A message sent from our mailbox; the answer."""
+        found = await self.send_raw(key, **fields)
+        assert found.status_code == 202, found.text
+        told: dict[str, Any] = found.json()
+        return told
+
+    async def set_mode(self, mode: OversightMode) -> None:
+        """Let our mailbox have that oversight."""
+
+        async def script(tx: Tx) -> None:
+            row = await tx.mailboxes.get(self.ours.tenant_id, self.ours.mailbox.id)
+            assert row is not None
+            await tx.mailboxes.put(replace(row, oversight_mode=mode))
+
+        await self.ports.store.write(script)
+
+
+async def furnish(tx: Tx, ports: Ports, name: str) -> House:
+    """A tenant with a domain that is aligned, a mailbox that sends at once, and a key of every role."""
+    tenant, _, operator = await accounts.bootstrap(tx, ports, name)
+    caller = accounts.system(tenant.id)
+    domain = Domain(ports.ids.new("dom"), tenant.id, f"{name}.example.com", Alignment.ALIGNED, (), "none", ports.clock.now())
+    await tx.domains.add(domain)
+    agent = await agents.create(tx, ports, caller, agents.NewAgent("ada"))
+    wanted = mailboxes.NewMailbox(f"ada@{domain.name}", "Ada", agent.id, OversightMode.AUTONOMOUS)
+    mailbox = await mailboxes.create(tx, ports, caller, wanted)
+    keys = {"operator": operator}
+    for role, bound in ((Role.APPROVER, None), (Role.AGENT, mailbox.id), (Role.AUDITOR, None)):
+        new = accounts.NewKey(role.value, role, mailbox_id=bound)
+        keys[role.value] = (await accounts.create_key(tx, ports, replace(caller, permissions=accounts.ALL), new))[1]
+    return House(tenant.id, domain, mailbox, keys)
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[Any]]:
+    """What was logged, instead of a terminal full of it."""
+    with structlog.testing.capture_logs() as entries:
+        yield entries
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """The small world, new for each test."""
+    clock = Clock()
+    store = await open_store(tmp_path)
+    settings = Settings(
+        hostname="mx.example.com", addresses=("192.0.2.1",), public_url="https://mail.example.com", message_limit=1024 * 1024
+    )
+    nobody: Any = None
+    ports = Ports(store, ZoneResolver(), nobody, nobody, Inline(), clock, Ids(), settings)
+
+    async def furnish_both(tx: Tx) -> tuple[House, House]:
+        return await furnish(tx, ports, "ours"), await furnish(tx, ports, "theirs")
+
+    ours, theirs = await store.write(furnish_both)
+    app = create_app(ports, Options(pace=Pace(heartbeat=0.2, patience=1.0, recheck=0.3)))
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://mail.example.com") as http:
+        yield World(ports, clock, app, http, ours, theirs)
+    close(app)
+    await store.close()

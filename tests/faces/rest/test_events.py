@@ -1,0 +1,302 @@
+"""The event log over HTTP: pages, long polls and streams, none of which ever skips (I7)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+
+from mailwright.core.events import EventType, publish
+from mailwright.core.ports import Tx
+from mailwright.faces.rest import close, streaming
+
+sys.modules.setdefault("httpx", httpx2)  # httpx-sse asks for it by its old name
+import httpx_sse  # noqa: E402
+
+
+async def happen(world: Any, *numbers: int, house: Any = None, mailbox_id: str | None = "") -> None:
+    """Events with these numbers, each in a transaction of its own."""
+    house = house or world.ours
+    for number in numbers:
+
+        async def script(tx: Tx, number: int = number) -> None:
+            await publish(
+                tx,
+                world.ports,
+                EventType.MESSAGE_QUEUED,
+                tenant_id=house.tenant_id,
+                mailbox_id=house.mailbox.id if mailbox_id == "" else mailbox_id,
+                data={"number": number},
+            )
+
+        await world.ports.store.write(script)
+
+
+def numbers(items: list[dict[str, Any]]) -> list[int]:
+    return [one["data"]["number"] for one in items if "number" in one["data"]]
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_pages_follow_each_other_without_a_gap(world):
+    await happen(world, *range(7))
+    seen, after = [], "start"
+    for _ in range(9):
+        page = (await world.call("GET", f"/v1/events?after={after}&limit=2&type=message.queued")).json()
+        seen += numbers(page["items"])
+        after = page["next_cursor"]
+    assert list(range(7)) == seen
+
+
+async def test_the_end_of_the_log_has_a_cursor_too(world):
+    page = (await world.call("GET", "/v1/events?after=now")).json()
+    await happen(world, 1)
+    assert [1] == numbers((await world.call("GET", f"/v1/events?after={page['next_cursor']}")).json()["items"])
+
+
+async def test_a_tenant_is_told_of_its_own_events_alone(world):
+    await happen(world, 1)
+    await happen(world, 2, house=world.theirs)
+    await happen(world, 3, mailbox_id=None)
+    assert [1, 3] == numbers((await world.call("GET", "/v1/events")).json()["items"])
+
+
+async def test_an_agent_is_told_of_its_own_mailbox_alone(world):
+    await happen(world, 1)
+    await happen(world, 2, mailbox_id=None)
+    await happen(world, 3, mailbox_id="mbx_another")
+    assert [1] == numbers((await world.call("GET", "/v1/events", key="agent")).json()["items"])
+
+
+async def test_an_agent_may_not_ask_for_another_mailbox(world):
+    for path in ("/v1/events", "/v1/events/stream"):
+        assert 404 == (await world.call("GET", f"{path}?mailbox_id=mbx_another", key="agent")).status_code
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [("after=42", "after"), ("type=message.sneezed", "type[0]"), ("wait=61", "wait"), ("wait=-1", "wait"), ("after=", "after")],
+)
+async def test_what_can_not_be_asked_is_named(world, query, path):
+    found = await world.call("GET", f"/v1/events?{query}")
+    assert (422, path) == (found.status_code, found.json()["error"]["details"][0]["path"])
+
+
+# --- long polls -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_long_poll_answers_as_soon_as_something_happens(world):
+    after = (await world.call("GET", "/v1/events?after=now")).json()["next_cursor"]
+    waiting = asyncio.create_task(world.call("GET", f"/v1/events?after={after}&wait=60"))
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    await happen(world, 1)
+    assert [1] == numbers((await asyncio.wait_for(waiting, 5)).json()["items"])
+
+
+async def test_a_long_poll_is_not_woken_by_what_it_did_not_ask_for(world):
+    after = (await world.call("GET", "/v1/events?after=now")).json()["next_cursor"]
+    waiting = asyncio.create_task(world.call("GET", f"/v1/events?after={after}&wait=60", key="agent"))
+    await happen(world, 1, house=world.theirs)
+    await happen(world, 2, mailbox_id="mbx_another")
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    await happen(world, 3)
+    assert [3] == numbers((await asyncio.wait_for(waiting, 5)).json()["items"])
+
+
+async def test_a_long_poll_ends_empty_when_its_time_is_over(world, monkeypatch):
+    wait = world.ports.store.wait
+
+    async def time_flies(topic: str, seen: int, timeout: float) -> None:
+        world.clock.at += int(timeout * 1000)
+        await wait(topic, seen, 0)
+
+    monkeypatch.setattr(world.ports.store, "wait", time_flies)
+    after = (await world.call("GET", "/v1/events?after=now")).json()["next_cursor"]
+    page = (await world.call("GET", f"/v1/events?after={after}&wait=3")).json()
+    assert ([], after) == (page["items"], page["next_cursor"])
+
+
+async def test_a_server_that_closes_answers_its_long_polls(world):
+    waiting = asyncio.create_task(world.call("GET", "/v1/events?after=now&wait=60"))
+    await asyncio.sleep(0.02)
+    close(world.app)
+    assert [] == (await asyncio.wait_for(waiting, 5)).json()["items"]
+
+
+# --- streams --------------------------------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def served(world: Any) -> AsyncIterator[str]:
+    """The application behind a real server; its address."""
+    config = uvicorn.Config(world.app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    try:
+        yield "http://127.0.0.1:{}".format(*server.servers[0].sockets[0].getsockname()[1:])
+    finally:
+        close(world.app)
+        server.should_exit = True
+        await asyncio.wait_for(serving, 5)
+
+
+@contextlib.asynccontextmanager
+async def stream(world: Any, url: str, key: str = "operator", **headers: str) -> AsyncIterator[Any]:
+    """A stock client that follows a stream: gives one event after another."""
+    fields = {"authorization": f"Bearer {world.ours.keys[key]}"} | {n.replace("_", "-"): v for n, v in headers.items()}
+    async with httpx2.AsyncClient(timeout=5) as http, httpx_sse.aconnect_sse(http, "GET", url, headers=fields) as source:
+        assert 200 == source.response.status_code
+        yield aiter(source.aiter_sse())
+
+
+async def take(events: Any, count: int) -> list[Any]:
+    return [await asyncio.wait_for(anext(events), 5) for _ in range(count)]
+
+
+async def test_a_stream_tells_where_it_stands_and_then_what_happens(world):
+    async with served(world) as server, stream(world, f"{server}/v1/events/stream") as events:
+        (ready,) = await take(events, 1)
+        assert ("stream.ready", ready.id) == (ready.event, json.loads(ready.data)["cursor"])
+        await happen(world, 1, 2)
+        first, second = await take(events, 2)
+        assert ("message.queued", [1, 2]) == (first.event, numbers([json.loads(one.data) for one in (first, second)]))
+        told = json.loads(first.data)
+        page = (await world.call("GET", f"/v1/events?after={ready.id}")).json()
+        assert (told, first.id) == (page["items"][0], told["cursor"])
+
+
+async def test_resuming_never_skips_and_never_reorders(world):
+    """Cut off after any number of events, and with more happening all the time, every event comes once and in order."""
+    total, seen, last = 120, [], ""
+
+    async def keep_happening() -> None:
+        for number in range(total):
+            await happen(world, number)
+            await asyncio.sleep(0)
+
+    async with served(world) as server:
+        happening = asyncio.create_task(keep_happening())
+        cuts = iter([0, 1, 2, 7, 0, 30, 1, 13] * 20)
+        while len(seen) < total:
+            resume = {"last_event_id": last} if last else {}
+            async with stream(world, f"{server}/v1/events/stream?after=start&type=message.queued", **resume) as events:
+                last = (await take(events, 1))[0].id
+                wanted = next(cuts)
+                while wanted and len(seen) < total:
+                    (one,) = await take(events, 1)
+                    seen.append(json.loads(one.data)["data"]["number"])
+                    last, wanted = one.id, wanted - 1
+        await happening
+    assert list(range(total)) == seen
+
+
+async def test_a_stream_that_was_cut_before_anything_happened_misses_nothing(world):
+    async with served(world) as server:
+        async with stream(world, f"{server}/v1/events/stream") as events:
+            last = (await take(events, 1))[0].id
+        await happen(world, 1)
+        async with stream(world, f"{server}/v1/events/stream", last_event_id=last) as events:
+            assert [1] == numbers([json.loads(one.data) for one in (await take(events, 2))[1:]])
+
+
+async def test_many_streams_are_told_at_once_and_each_of_its_own(world):
+    async with served(world) as server, contextlib.AsyncExitStack() as open_streams:
+        keys = ["operator", "agent", "approver"] * 4
+        urls = [f"{server}/v1/events/stream"] * len(keys)
+        all_events = [await open_streams.enter_async_context(stream(world, u, k)) for u, k in zip(urls, keys, strict=True)]
+        for events in all_events:
+            await take(events, 1)
+        await happen(world, 1, mailbox_id=None)
+        await happen(world, 2, house=world.theirs)
+        await happen(world, 3)
+        for key, events in zip(keys, all_events, strict=True):
+            wanted = [3] if key == "agent" else [1, 3]
+            assert wanted == numbers([json.loads(one.data) for one in await take(events, len(wanted))])
+
+
+async def test_an_idle_stream_shows_signs_of_life(world):
+    async with served(world) as server, httpx2.AsyncClient(timeout=5) as http:
+        fields = {"authorization": f"Bearer {world.ours.keys['operator']}"}
+        async with http.stream("GET", f"{server}/v1/events/stream", headers=fields) as found:
+            assert "text/event-stream" == found.headers["content-type"]
+            lines = aiter(found.aiter_lines())
+            async with asyncio.timeout(5):
+                while await anext(lines) != ": still here":
+                    pass
+
+
+async def test_a_stream_ends_when_its_key_does(world):
+    async with served(world) as server, stream(world, f"{server}/v1/events/stream", "agent") as events:
+        await take(events, 1)
+        keys = (await world.call("GET", "/v1/api-keys")).json()["items"]
+        (agent,) = [one["id"] for one in keys if one["role"] == "agent"]
+        await world.call("DELETE", f"/v1/api-keys/{agent}")
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(anext(events), 5)
+
+
+async def test_a_server_that_closes_ends_its_streams(world):
+    async with served(world) as server, stream(world, f"{server}/v1/events/stream") as events:
+        await take(events, 1)
+        close(world.app)
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(anext(events), 5)
+
+
+async def test_a_client_that_takes_nothing_is_cut_off_and_goes_on_from_its_last_id(world):
+    began = time.monotonic()
+    gone = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        await asyncio.sleep(3600)
+
+    async def allowed() -> None:
+        pass
+
+    bell = streaming.Bell(world.ports.store, streaming.Pace(patience=0.05))
+    caller = await streaming_caller(world)
+    following = streaming.Following(caller, 0, None, ())
+    await streaming.follow(world.ports, bell, following, receive, send, allowed)
+    bell.close()
+    assert time.monotonic() - began < 2
+
+
+async def streaming_caller(world: Any) -> Any:
+    from mailwright.core.accounts import authenticate
+
+    return await authenticate(world.ports, world.ours.keys["operator"])
+
+
+async def test_a_key_has_a_number_of_streams_and_no_more(world, monkeypatch):
+    monkeypatch.setattr(streaming, "MAX_STREAMS", 1)
+    async with served(world) as server:
+        async with stream(world, f"{server}/v1/events/stream") as events:
+            await take(events, 1)
+            found = await world.call("GET", "/v1/events/stream")
+            assert (429, "rate_limited") == (found.status_code, found.json()["error"]["code"])
+            assert "30" == found.headers["retry-after"]
+        async with asyncio.timeout(5):
+            while world.app.state.bell.streams:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
+async def test_head_tells_that_there_is_a_stream(world):
+    found = await world.call("HEAD", "/v1/events/stream")
+    assert (200, "text/event-stream") == (found.status_code, found.headers["content-type"])
