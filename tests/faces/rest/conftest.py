@@ -14,7 +14,7 @@ import pytest
 import structlog
 from starlette.applications import Starlette
 
-from mailwright.core import accounts, agents, mailboxes
+from mailwright.core import accounts, agents, mailboxes, receiving
 from mailwright.core.model import Alignment, Domain, Mailbox, OversightMode, Role
 from mailwright.core.ports import Ports, Settings, Tx
 from mailwright.faces.rest import close, create_app
@@ -113,6 +113,14 @@ class World:
         assert found.status_code == 202, found.text
         told: dict[str, Any] = found.json()
         return told
+
+    async def arrive(self, raw: bytes, mail_from: str = "bob@there.example") -> str:
+        """A message that comes in for our mailbox; its id."""
+        spool = self.ports.store.blobs.spool()
+        spool.write(raw.replace(b"\n", b"\r\n"))
+        peer = receiving.Peer("192.0.2.99", "mx.there.example")
+        to = receiving.Recipient(self.ours.mailbox.address, self.ours.mailbox)
+        return (await receiving.receive(self.ports, peer, mail_from, [to], spool)).ids[0]
 
     async def set_mode(self, mode: OversightMode) -> None:
         """Let our mailbox have that oversight."""

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from uvicorn.server import ServerState
 
 from mailwright.core.events import EventType, publish
 from mailwright.core.ports import Tx
@@ -139,18 +140,23 @@ async def test_a_server_that_closes_answers_its_long_polls(world):
 
 @contextlib.asynccontextmanager
 async def served(world: Any) -> AsyncIterator[str]:
-    """The application behind a real server; its address."""
-    config = uvicorn.Config(world.app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.005)
+    """The application behind uvicorn's protocol on a socket; its address."""
+    config = uvicorn.Config(world.app, log_level="critical", lifespan="off", ws="none", http="httptools")
+    config.load()
+    state = ServerState()
+
+    def protocol() -> asyncio.Protocol:
+        return config.http_protocol_class(config=config, server_state=state, app_state={})  # type: ignore[call-arg,union-attr]
+
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
     try:
-        yield "http://127.0.0.1:{}".format(*server.servers[0].sockets[0].getsockname()[1:])
+        yield "http://127.0.0.1:{}".format(*server.sockets[0].getsockname()[1:])
     finally:
         close(world.app)
-        server.should_exit = True
-        await asyncio.wait_for(serving, 5)
+        server.close()
+        async with asyncio.timeout(5):
+            while state.tasks:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
 
 
 @contextlib.asynccontextmanager
@@ -248,12 +254,20 @@ async def test_a_stream_ends_when_its_key_does(world):
             await asyncio.wait_for(anext(events), 5)
 
 
-async def test_a_server_that_closes_ends_its_streams(world):
-    async with served(world) as server, stream(world, f"{server}/v1/events/stream") as events:
+async def test_a_server_that_is_told_to_stop_ends_its_streams_and_stops(world):
+    config = uvicorn.Config(world.app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    url = "http://127.0.0.1:{}".format(*server.servers[0].sockets[0].getsockname()[1:])
+    async with stream(world, f"{url}/v1/events/stream") as events:
         await take(events, 1)
         close(world.app)
+        server.should_exit = True
         with pytest.raises(StopAsyncIteration):
             await asyncio.wait_for(anext(events), 5)
+    await asyncio.wait_for(serving, 5)
 
 
 async def test_a_client_that_takes_nothing_is_cut_off_and_goes_on_from_its_last_id(world):

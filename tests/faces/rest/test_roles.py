@@ -90,16 +90,13 @@ async def test_what_another_tenant_has_does_not_exist(world):
         assert (operation.name, 404, "not_found") == (operation.name, found.status_code, found.json()["error"]["code"])
 
 
-@pytest.mark.parametrize(
-    "path", [one.path for one in OPERATIONS if one.method == "GET" and not one.path_fields and not one.streams]
-)
-async def test_lists_show_nothing_of_another_tenant(world, path):
+async def test_lists_show_nothing_of_another_tenant(world):
     ids = await foreign_ids(world)
-    if path == "/v1/tenants":
-        return
-    found = await world.call("GET", path)
-    assert 200 == found.status_code
-    assert not [one for one in ids.values() if one in found.text and one != "att_1"]
+    lists = {one.path for one in OPERATIONS if one.method == "GET" and not one.path_fields and not one.streams}
+    for path in lists - {"/v1/tenants"}:
+        found = await world.call("GET", path)
+        assert (path, 200) == (path, found.status_code)
+        assert not [one for one in ids.values() if one in found.text and one != "att_1"]
 
 
 @pytest.mark.parametrize("query", ["mailbox_id={mailbox_id}", "thread_id={thread_id}"])

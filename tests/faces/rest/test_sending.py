@@ -126,7 +126,6 @@ async def test_a_paused_agent_sends_nothing_until_a_person_resumes_it(world):
 INJECTIONS = ["a\r\nBcc: x@evil.example", "a\nb", "a\rb", "a\x00b", "a\r\n\r\nbody", "\r\n", "a\x0bb\x0c", "a\x7f"]
 
 
-@pytest.mark.parametrize("text", INJECTIONS, ids=repr)
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
@@ -147,29 +146,29 @@ INJECTIONS = ["a\r\nBcc: x@evil.example", "a\nb", "a\rb", "a\x00b", "a\r\n\r\nbo
         ("labels[0]", lambda text: {"labels": [text]}),
     ],
 )
-async def test_s10_nothing_in_a_field_opens_another_one(world, path, fields, text):
-    found = await world.send_raw(**fields(text))
-    assert (422, "validation_error") == (found.status_code, found.json()["error"]["code"]), found.text
-    assert path in [detail["path"] for detail in found.json()["error"]["details"]]
+async def test_s10_nothing_in_a_field_opens_another_one(world, path, fields):
+    for text in INJECTIONS:
+        found = await world.send_raw(**fields(text))
+        assert (text, 422, "validation_error") == (text, found.status_code, found.json()["error"]["code"])
+        assert path in [detail["path"] for detail in found.json()["error"]["details"]]
 
 
-@pytest.mark.parametrize("name", ["X-Tag\r\nBcc", "X Tag", "X-Tag:", "", "X-T\u00e4g", "X\x00Tag"], ids=repr)
-async def test_s10_a_header_name_is_letters_digits_and_hyphens(world, name):
-    found = await world.send_raw(headers={name: "x"})
-    assert (422, f"headers.{name}") == (found.status_code, found.json()["error"]["details"][0]["path"])
+async def test_s10_a_header_name_is_letters_digits_and_hyphens(world):
+    for name in ("X-Tag\r\nBcc", "X Tag", "X-Tag:", "", "X-T\u00e4g", "X\x00Tag"):
+        found = await world.send_raw(headers={name: "x"})
+        assert (422, f"headers.{name}") == (found.status_code, found.json()["error"]["details"][0]["path"])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Received", "Authentication-Results", "DKIM-Signature", "ARC-Seal", "ARC-Message-Signature",
-        "ARC-Authentication-Results", "Agent-Identity", "Return-Path", "Bcc", "bcc", "From", "Sender", "Resent-From", "Date",
-        "Message-ID", "Content-Type", "MIME-Version", "X-MultiMail-Identity",
-    ],
-)  # fmt: skip
-async def test_s8_a_header_that_speaks_for_the_server_is_refused(world, name):
-    found = await world.send_raw(headers={name: "x@there.example"})
-    assert (422, f"headers.{name}") == (found.status_code, found.json()["error"]["details"][0]["path"]), found.text
+SPEAKS_FOR_THE_SERVER = """
+Received Authentication-Results DKIM-Signature ARC-Seal ARC-Message-Signature ARC-Authentication-Results Agent-Identity
+Return-Path Bcc bcc From Sender Resent-From Date Message-ID Content-Type MIME-Version X-MultiMail-Identity
+"""
+
+
+async def test_s8_a_header_that_speaks_for_the_server_is_refused(world):
+    for name in SPEAKS_FOR_THE_SERVER.split():
+        found = await world.send_raw(headers={name: "x@there.example"})
+        assert (422, f"headers.{name}") == (found.status_code, found.json()["error"]["details"][0]["path"])
 
 
 async def test_a_header_of_ones_own_travels_along(world):

@@ -71,7 +71,7 @@ async def _list(ports: Ports, caller: Caller, given: MessageList) -> Page[shown.
         status=given.status,
         label=given.label,
         text=given.q or None,
-        after=milliseconds("since", given.since) if given.since else None,
+        after=milliseconds("since", given.since) - 1 if given.since else None,
         before=milliseconds("until", given.until) if given.until else None,
     )
 

@@ -99,7 +99,9 @@ class Message(MessageSummary, frozen=True, kw_only=True, rename={"from_": "from"
         dict[str, Any] | None, doc("Inbound: what SPF, DKIM and DMARC came to, each with the steps that led there.")
     ]
     recipients: Annotated[tuple[Recipient, ...], doc("Outbound: what became of it for each recipient, once it was queued.")]
-    truncated: Annotated[tuple[str, ...], doc("The fields that were cut here since they are long; `/raw` has everything.")]
+    truncated: Annotated[
+        tuple[str, ...], doc("The fields that were cut here since they are long (1 MiB of text); `/raw` has everything.")
+    ]
 
 
 _SHARED = {
@@ -129,26 +131,32 @@ def message_summary(row: model.Message) -> MessageSummary:
 
 def message(content: Content) -> Message:
     """A message with its content, as told. Takes milliseconds for large messages."""
-    text = mime.body_text(content.root, MAX_TEXT + 1)
-    html = _html(content.root)
-    headers, cut = _headers(content.header)
-    truncated = [name for name, long in (("text", len(text) > MAX_TEXT), ("html", len(html or "") > MAX_TEXT)) if long]
+    text, long_text = mime.body_text(content.root, MAX_TEXT), _long(mime.text_body(content.root))
+    html, long_html = _html(content.root)
+    headers, long_headers = _headers(content.header)
+    cut = {"text": long_text, "html": long_html, "headers": long_headers}
     return Message(
         **_summary_fields(content.message),
         text=text[:MAX_TEXT],
-        html=html[:MAX_TEXT] if html is not None else None,
+        html=html,
         extracted_text=new_text(text[:MAX_TEXT]).text,
         attachments=tuple(attachment_info(place, part) for place, part in enumerate(mime.attachments(content.root), 1)),
         headers=headers,
         authentication=content.message.authentication,
         recipients=tuple(recipient(row) for row in content.deliveries),
-        truncated=(*truncated, "headers") if cut else tuple(truncated),
+        truncated=tuple(name for name, was_cut in cut.items() if was_cut),
     )
 
 
-def _html(root: mime.Part) -> str | None:
-    parts = [part.text(MAX_TEXT + 1) for part in mime.html_body(root) if part.subtype == "html"]
-    return "\n".join(parts) if parts else None
+def _long(parts: Sequence[mime.Part]) -> bool:
+    return sum(part.size for part in parts) > MAX_TEXT
+
+
+def _html(root: mime.Part) -> tuple[str | None, bool]:
+    """The HTML, and whether some was left out."""
+    parts = [part for part in mime.html_body(root) if part.subtype == "html"]
+    text = "\n".join(part.text(MAX_TEXT) for part in parts)
+    return text[:MAX_TEXT] if parts else None, _long(parts)
 
 
 def _headers(header: Header) -> tuple[dict[str, str], bool]:
@@ -194,7 +202,7 @@ def recipient(row: model.Delivery) -> Recipient:
 
 def find_attachment(parts: Sequence[mime.Part], attachment_id: str) -> mime.Part | None:
     """The part that an attachment's id names."""
-    place = attachment_id.removeprefix("att_")
-    if not place.isdecimal() or len(place) > 6 or not 1 <= int(place) <= len(parts):
+    prefix, _, place = attachment_id.partition("_")
+    if prefix != "att" or not place.isdecimal() or len(place) > 6 or not 1 <= int(place) <= len(parts):
         return None
     return parts[int(place) - 1]
