@@ -25,6 +25,7 @@ from mailwright.mailauth.authres import (
     render,
     strip,
     topmost,
+    without_claims,
 )
 from mailwright.mailauth.dkim import dns_record, verify
 
@@ -346,6 +347,32 @@ def test_ar_1_other_fields_stay_and_every_forged_one_goes() -> None:
     block = b"ARC-Authentication-Results: i=1; mx.example.net; none\r\nX-Authentication-Results: mx.example.net; none\r\n"
     forged = b"Authentication-Results: mx.example.net; none\r\n"
     assert (0, 3, 4) == strip(parse_header(forged + block + forged + forged + b"\r\n"), US)
+
+
+FORGED = b"Authentication-Results: mx.example.net;\r\n\tdkim=pass\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (FORGED + b"From: a@b.example\r\n\r\n", b"From: a@b.example\r\n\r\n"),
+        (b"From: a@b.example\r\n" + FORGED + FORGED, b"From: a@b.example\r\n"),
+        (b"From: a@b.example\r\n" + FORGED.rstrip(), b"From: a@b.example\r\n"),
+        (b"From: a@b.example\r\nno field\r\n" + FORGED + b"\r\n", b"From: a@b.example\r\nno field\r\n\r\n"),
+        (b"From: a@b.example\r\n\r\n" + FORGED, b"From: a@b.example\r\n\r\n" + FORGED),  # in the body it is text
+        (b"X: " + FORGED + b"\r\n", b"X: " + FORGED + b"\r\n"),  # in the line of another field it is text too
+        (b"X: y\n" * 1200 + FORGED + b"\n", b"X: y\n" * 1200 + b"\n"),
+        (b"X: " + b"y" * 300_000 + b"\r\n" + FORGED + b"\r\n", b"X: " + b"y" * 300_000 + b"\r\n\r\n"),
+    ],
+    ids=["first", "twice", "cut", "junk", "body", "value", "beyond the limit of fields", "beyond the limit of size"],
+)
+def test_ar_1_a_message_is_given_out_without_forged_fields(before: bytes, after: bytes) -> None:
+    assert after == without_claims(before, parse_header(before), US)
+
+
+def test_ar_1_a_message_without_forged_fields_is_given_out_as_it_is() -> None:
+    raw = b"Authentication-Results: other.example; none\r\nFrom: a@b.example\r\n\r\nHi\r\n"
+    assert without_claims(raw, parse_header(raw), US) is raw
 
 
 def test_ar_1_a_name_in_another_script_is_ours_in_either_form() -> None:

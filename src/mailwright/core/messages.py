@@ -16,6 +16,7 @@ from mailwright.core.model import Caller, Delivery, Direction, Message, MessageS
 from mailwright.core.ports import MessageFilter, Ports, Tx
 from mailwright.mail import mime
 from mailwright.mail.header import Header, Raw, parse_header
+from mailwright.mailauth import authres
 
 MAX_TEXT = 1024 * 1024  # characters of text or HTML given out in one message
 MAX_LABELS = 50
@@ -23,7 +24,10 @@ MAX_LABELS = 50
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A message with what was read out of its bytes. All of it is untrusted: somebody else wrote it."""
+    """A message with what was read out of its bytes. All of it is untrusted: somebody else wrote it.
+
+    The header of an incoming one is without fields that claim to be this server's verdict (S9).
+    """
 
     message: Message
     header: Header
@@ -65,7 +69,19 @@ async def content(ports: Ports, caller: Caller, message_id: str) -> Content:
     message, deliveries = await ports.store.read(script)
     raw = await ports.store.blobs.open(message.blob_id)
     header = parse_header(raw)
-    return Content(message, header, mime.parse(raw, header), raw, tuple(deliveries))
+    root = mime.parse(raw, header)
+    if message.direction is Direction.INBOUND and (forged := authres.strip(header, ports.settings.hostname)):
+        header = replace(header, fields=tuple(one for place, one in enumerate(header.fields) if place not in forged))
+    return Content(message, header, root, raw, tuple(deliveries))
+
+
+async def whole(ports: Ports, caller: Caller, message_id: str) -> tuple[Message, Raw]:
+    """The message and its bytes: those that came, but for fields that claim to be this server's verdict (S9)."""
+    message = await get(ports, caller, message_id)
+    raw = await ports.store.blobs.open(message.blob_id)
+    if message.direction is Direction.INBOUND:
+        raw = authres.without_claims(raw, parse_header(raw), ports.settings.hostname)
+    return message, raw
 
 
 async def page(ports: Ports, caller: Caller, narrow: MessageFilter, before_id: str | None, limit: int) -> list[Message]:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from mailwright.mail.header import Header
+from mailwright.mail.header import Field, Header, Raw
 from mailwright.mailauth.dkim.verify import Result as DkimResult
 from mailwright.mailauth.names import to_dns_name
 
@@ -34,6 +34,7 @@ _KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
 _BARE = re.compile(r"[A-Za-z0-9!#$%&'*+._`{|}~^-]+(?:@[A-Za-z0-9._-]+)?|@[A-Za-z0-9._-]+")  # needs no quotes
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _HOST = re.compile(r"[a-z0-9._-]+")
+_WHOLE = re.compile(rb"^authentication-results[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)
 
 
 class Defect(StrEnum):
@@ -361,6 +362,22 @@ def strip(header: Header, authserv_id: str) -> tuple[int, ...]:
         return ()
     ours = _comparable(authserv_id)
     return tuple(place for place in places if _claims(header.fields[place].value, ours))
+
+
+def without_claims(raw: Raw, header: Header, authserv_id: str) -> Raw:
+    """The message without the fields that `strip` finds; the same bytes, uncopied, where there is none.
+
+    Fields beyond the limits of `parse_header` are found too: a reader without limits would believe them.
+    """
+    if not header.all(FIELD) and not header.defects:
+        return raw
+    block = raw[: header.body_start]
+    kept, at = [], 0
+    for match in _WHOLE.finditer(block):
+        if strip(Header((Field(FIELD, match[0]),), 0), authserv_id):
+            kept.append(block[at : match.start()])
+            at = match.end()
+    return b"".join([*kept, raw[at:]]) if kept else raw
 
 
 def _claims(value: str, ours: str) -> bool:

@@ -89,8 +89,7 @@ async def _get(ports: Ports, caller: Caller, given: MessageId) -> shown.Message:
 
 
 async def _raw(ports: Ports, caller: Caller, given: MessageId) -> Content:
-    message = await messages.get(ports, caller, given.message_id)
-    raw = await ports.store.blobs.open(message.blob_id)
+    message, raw = await messages.whole(ports, caller, given.message_id)
     return Content(raw, "message/rfc822", f"{message.id}.eml")
 
 
@@ -176,6 +175,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Content,
         read=_raw,
         command="message raw",
+        notes="Left out are only Authentication-Results fields that came in bearing this server's name: they are forged.",
     ),
     Operation(
         name="messages.attachment",
