@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from base64 import b32encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
@@ -21,33 +18,10 @@ from mailwright.faces.rest import close, create_app
 from mailwright.faces.rest.application import Options
 from mailwright.faces.rest.streaming import Pace
 from mailwright.mail.questions import Asks, Zone, answer
-from mailwright.store.sqlite import open_store
+from mailwright.testing.clock import CountingIds, ManualClock
+from mailwright.testing.memory import MemoryStore
 
 T = TypeVar("T")
-START = 1_780_000_000_000
-
-
-@dataclass
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    at: int = START
-
-    def now(self) -> int:
-        return self.at
-
-
-@dataclass
-class Ids:
-    """Randomness that is the same in every run."""
-
-    source: random.Random = field(default_factory=lambda: random.Random(7))
-
-    def new(self, prefix: str) -> str:
-        return f"{prefix}_{b32encode(self.source.randbytes(15)).decode().lower()}"
-
-    def secret(self, size: int) -> bytes:
-        return self.source.randbytes(size)
 
 
 class Inline:
@@ -84,7 +58,7 @@ class World:
     """The application, what is behind it, and how to talk to it."""
 
     ports: Ports
-    clock: Clock
+    clock: ManualClock
     app: Starlette
     http: httpx2.AsyncClient
     ours: House
@@ -157,23 +131,21 @@ def logged() -> Iterator[list[Any]]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world() -> AsyncIterator[World]:
     """The small world, new for each test."""
-    clock = Clock()
-    store = await open_store(tmp_path)
+    clock, store = ManualClock(), MemoryStore()
     settings = Settings(
         hostname="mx.example.com", addresses=("192.0.2.1",), public_url="https://mail.example.com", message_limit=1024 * 1024
     )
     nobody: Any = None
-    ports = Ports(store, ZoneResolver(), nobody, nobody, Inline(), clock, Ids(), settings)
+    ports = Ports(store, ZoneResolver(), nobody, nobody, Inline(), clock, CountingIds(), settings)
 
     async def furnish_both(tx: Tx) -> tuple[House, House]:
         return await furnish(tx, ports, "ours"), await furnish(tx, ports, "theirs")
 
     ours, theirs = await store.write(furnish_both)
-    app = create_app(ports, Options(pace=Pace(heartbeat=0.2, patience=1.0, recheck=0.3)))
+    app = create_app(ports, Options(pace=Pace(heartbeat=0.05, patience=1.0, recheck=0.05)))
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://mail.example.com") as http:
         yield World(ports, clock, app, http, ours, theirs)
     close(app)
-    await store.close()
