@@ -1,12 +1,15 @@
-"""What all tests share: where the foreign test data is, and the switches for slow and peer tests."""
+"""What all tests share: foreign test data, what tests tell at the end of a run, and which peers were not there."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+TOLD = "told"
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +18,42 @@ def shared() -> Path:
     if not (SHARED / "corpora").is_dir():
         pytest.skip("no ../shared beside this checkout: foreign test data is not there")
     return SHARED
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Print lines at the end of the run, whatever becomes of the test: figures, a seed, what a peer said."""
+
+    def say(text: str) -> None:
+        record_property(TOLD, text)
+
+    return say
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests told, and how many tests with real peers were left out, and why."""
+    _show_told(terminalreporter)
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if "peers" in one.keywords]
+    if skipped:
+        reasons = Counter(_reason(one) for one in skipped)
+        why = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
+        terminalreporter.write_line(f"{len(skipped)} tests with real peers were skipped: {why}")
+
+
+def _show_told(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [one for name in ("passed", "failed") for one in terminalreporter.stats.get(name, []) if one.when == "call"]
+    told = [(one.nodeid, text) for one in reports for name, text in one.user_properties if name == TOLD]
+    if told:
+        terminalreporter.section("told by tests")
+    last = ""
+    for nodeid, text in told:
+        if nodeid != last:
+            terminalreporter.write_line(nodeid)
+        last = nodeid
+        for line in str(text).splitlines():
+            terminalreporter.write_line(f"    {line}")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
