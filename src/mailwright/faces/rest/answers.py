@@ -50,10 +50,7 @@ def refused(refusal: Refusal, request_id: str, public_url: str) -> Reply:
         fields.append((b"allow", ", ".join(refusal.details["allowed"]).encode()))
     if (seconds := retry_after(refusal)) is not None:
         fields.append((b"retry-after", str(seconds).encode()))
-    status = status_of(refusal)
-    if status == 413:
-        fields.append((b"connection", b"close"))  # what is still to come is not read
-    return Reply(status, encoder.encode(body_of(refusal, request_id, public_url)), fields=tuple(fields))
+    return Reply(status_of(refusal), encoder.encode(body_of(refusal, request_id, public_url)), fields=tuple(fields))
 
 
 def content(found: Content) -> Reply:

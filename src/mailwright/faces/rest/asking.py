@@ -30,6 +30,13 @@ def read_head(scope: Scope) -> dict[bytes, bytes]:
     return found
 
 
+def has_body(scope: Scope) -> bool:
+    """Whether the head announces a body (RFC 9112 §6)."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in scope["headers"]
+    )
+
+
 def bearer(head: dict[bytes, bytes]) -> str:
     """The API key of the request; raises Unauthenticated."""
     scheme, _, secret = head.get(b"authorization", b"").partition(b" ")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ from mailwright.core.model import Caller, Role
 from mailwright.core.ports import Ports
 from mailwright.faces.rest import streaming
 from mailwright.faces.rest.answers import PRIVATE, Reply, content, encoder, refused, tell
-from mailwright.faces.rest.asking import bearer, claim, read_head
+from mailwright.faces.rest.asking import bearer, claim, has_body, read_head
 from mailwright.faces.rest.bodies import SMALL_BODY, Budget, ClientGone, read_body
 from mailwright.faces.rest.inputs import Intake, read_input
 from mailwright.faces.rest.metrics import Metrics
@@ -78,6 +78,7 @@ class Visit:
     name: str = "none"
     status: int = 0
     actor: str = ""
+    unread: bool = False  # a body is still to come
 
 
 async def serve(desk: Desk, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +101,10 @@ async def _refuse(desk: Desk, visit: Visit, refusal: Refusal) -> None:
     if visit.status:  # the answer had begun: all that can be done is to break it off
         return
     log.info("request refused", request_id=visit.request_id, operation=visit.name, actor=visit.actor, code=refusal.code)
-    await _tell(visit, refused(refusal, visit.request_id, desk.ports.settings.public_url))
+    reply = refused(refusal, visit.request_id, desk.ports.settings.public_url)
+    if visit.unread:  # what is still to come is not read
+        reply = replace(reply, fields=(*reply.fields, (b"connection", b"close")))
+    await _tell(visit, reply)
 
 
 async def _tell(visit: Visit, reply: Reply) -> None:
@@ -110,6 +114,7 @@ async def _tell(visit: Visit, reply: Reply) -> None:
 
 async def _answer(desk: Desk, visit: Visit) -> None:
     scope = visit.scope
+    visit.unread = has_body(scope)
     head = read_head(scope)
     if scope["method"] == "OPTIONS":
         await _tell(visit, _options(desk, scope["path"]))
@@ -129,6 +134,7 @@ async def _answer(desk: Desk, visit: Visit) -> None:
         body = b""
         if route.intake.body is not None:
             body = await read_body(visit.receive, head, desk.message_body if operation.large else SMALL_BODY, take)
+            visit.unread = False
         given = read_input(route.intake, scope, match.values, head, body)
         if operation.answer is Answer.STREAM:
             await _stream(desk, visit, caller, given, head)
