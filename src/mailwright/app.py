@@ -30,6 +30,7 @@ from mailwright.contract.events import encode
 from mailwright.core import accounts
 from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Host, Ports, Settings, Tx
+from mailwright.examiners import Examiners
 from mailwright.faces import rest, smtp
 from mailwright.net import tls
 from mailwright.net.courier import Courier, CourierOptions
@@ -165,7 +166,8 @@ async def _assembled(config: Config, closing: list[Callable[[], object]]) -> Run
     public_url = config.server.public_url or "http://{}:{}".format(*listener.getsockname()[:2])
     settings = settings_of(config, secret=_secret(data / "return-path.secret"), public_url=public_url)
     poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
-    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings)
+    examiner = await _examiners(config, closing)
+    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings, examiner)
     now = ports.clock.now()
     await store.write(lambda tx: tx.queue.release(now))
     await store.write(lambda tx: tx.webhooks.release(now))
@@ -193,6 +195,16 @@ def _data_folder(config: Config) -> Path:
 
 def _resolver_options(config: Config) -> ResolverOptions:
     return ResolverOptions(config.dns.nameservers, trust_ad=config.dns.validating, timeout=config.dns.timeout)
+
+
+async def _examiners(config: Config, closing: list[Callable[[], object]]) -> Examiners | None:
+    count = config.smtp.examiners if config.smtp.examiners >= 0 else (os.cpu_count() or 1) - 1
+    if count == 0:
+        return None
+    examiners = Examiners(count, _resolver_options(config))
+    closing.append(examiners.close)
+    await examiners.start()
+    return examiners
 
 
 def _courier_options(config: Config) -> CourierOptions:

@@ -53,6 +53,10 @@ class Smtp(Struct, frozen=True, forbid_unknown_fields=True):
     recipients_limit: Annotated[
         int, _about("The most recipients of one message (RFC 5321 §4.5.3.1.8 asks for 100).", ge=100)
     ] = 100
+    examiners: Annotated[
+        int,
+        _about("Processes that check and parse incoming messages beside this one; -1: one for each further processor.", ge=-1),
+    ] = -1
     connections_limit: Annotated[int, _about("Connections at once, all peers together.", ge=1)] = 1000
     connections_per_ip: Annotated[
         int, _about("Connections at once from one IPv4 address or IPv6 /64; wider networks get 3 and 9 times that.", ge=1)

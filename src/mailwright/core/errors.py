@@ -278,6 +278,14 @@ class MailboxFull(Refusal):
     fix = "Send it again later."
 
 
+class ExaminationFailed(Refusal):
+    """The message could not be examined just now."""
+
+    code = "examination_failed"
+    kind = Kind.UNAVAILABLE
+    fix = "Send it again later."
+
+
 class MailLoop(Refusal):
     """The message has been through too many servers: it goes round in circles."""
 

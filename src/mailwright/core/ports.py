@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from mailwright.core.examining import Envelope, Examined
 from mailwright.core.model import (
     Agent,
     ApiKey,
@@ -478,6 +479,12 @@ class Cpu(Protocol):
     async def run(self, work: Callable[[], T]) -> T: ...
 
 
+class Examiner(Protocol):
+    """Looks at incoming messages somewhere else, in a process of its own. Raises what `examining.examine` raises."""
+
+    async def examine(self, raw: bytes, envelope: Envelope) -> Examined: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What core needs to know of the configuration; config.py explains each."""
@@ -510,3 +517,4 @@ class Ports:
     clock: Clock
     ids: Ids
     settings: Settings
+    examiner: Examiner | None = None  # None: messages are examined here

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from mailwright.core.errors import MailboxFull, RateLimited, Refusal, UnknownRecipient
+from mailwright.core.examining import Peer, summary
 from mailwright.core.ports import Resolver, Spool
-from mailwright.core.receiving import Peer, Receipt, Recipient, summary
+from mailwright.core.receiving import Receipt, Recipient
 from mailwright.mail.header import parse_header
 from mailwright.mailauth.authenticate import authenticate
 

@@ -1,0 +1,196 @@
+"""What is there to know of an incoming message, before anybody is told of it? Authenticated, read, and the trace written.
+
+Pure: asks DNS by yielding questions, and gives a value that can cross to another process and back; so this, the larger part
+of the work on a message and the one that strangers' bytes pass through, can be done in a process of its own (examiners.py).
+Not here: whose mailbox it is for, and filing it (receiving.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+
+from mailwright.core.errors import BlockedByPolicy, MailLoop, UnusableMessage
+from mailwright.core.model import Json
+from mailwright.mail import mime
+from mailwright.mail.address import Address, AddressList, parse_address_list
+from mailwright.mail.dsn import is_automatic
+from mailwright.mail.header import Header, Raw, parse_header
+from mailwright.mail.questions import Asks
+from mailwright.mail.references import MessageIds, message_ids
+from mailwright.mail.words import decode_unstructured
+from mailwright.mailauth import dkim
+from mailwright.mailauth.authenticate import Authentication, authenticate, authentication_results
+
+EVENT_TEXT = 4_000  # characters of the text that travel in an event; the rest is fetched
+MAX_ADDRESSES = 200  # of To and of Cc, kept as facts
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is talking: its address, what it calls itself, how the line is protected ("" for plain text)."""
+
+    ip: str
+    helo: str
+    tls: str = ""
+    protocol: str = "ESMTP"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """With what a message came, and when (milliseconds); `hostname` is ours."""
+
+    peer: Peer
+    mail_from: str
+    rcpt_to: tuple[str, ...]
+    hostname: str
+    now: int
+    honor_reject: bool = False
+    received_limit: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """All that filing needs. `trace` goes on top (I9); `content` is SHA-256 of the message; texts are untrusted."""
+
+    header_from: str  # as it reads
+    from_address: str
+    ids: MessageIds
+    subject: str
+    text: str
+    preview: str
+    to: tuple[str, ...]
+    cc: tuple[str, ...]
+    reply_to: tuple[str, ...]
+    people: tuple[str, ...]  # bare addresses in To and Cc
+    attachments: int
+    automatic: str | None
+    content: bytes
+    trace: bytes
+    authentication: Json
+    verified_domain: str | None  # the author's, where DMARC passes
+    suspicious: bool  # DMARC fails and its policy asks for more than nothing
+
+
+def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
+    """Look at a message, in these steps: hops, author, SPF with DKIM and DMARC, what a list shows, the trace.
+
+    Raises MailLoop, UnusableMessage without exactly one author, BlockedByPolicy where DMARC is to refuse.
+    """
+    header = parse_header(raw)
+    refuse_loops(header, envelope.received_limit, envelope.rcpt_to)
+    author = _author(header)
+    authentication = yield from authenticate(
+        raw,
+        header,
+        ip=ipaddress.ip_address(envelope.peer.ip),
+        helo=envelope.peer.helo,
+        mail_from=envelope.mail_from,
+        now=envelope.now // 1000,
+        honor_reject=envelope.honor_reject,
+    )
+    dmarc = authentication.dmarc
+    # DM-13, RFC 9989 §7.4: refusing only because the policy says `reject` is the operator's own decision.
+    if dmarc.disposition == "reject":
+        raise BlockedByPolicy(f"DMARC fails for {dmarc.domain}, whose policy is to reject such mail.")
+    root = mime.parse(raw, header)
+    text = mime.body_text(root, EVENT_TEXT + 1)
+    to, cc = _list(header, "to"), _list(header, "cc")
+    return Examined(
+        header_from=str(author),
+        from_address=f"{author.local_part}@{author.domain_ascii}".lower(),
+        ids=message_ids(header),
+        subject=decode_unstructured(header.value("subject") or "")[:998],
+        text=text,
+        preview=mime.preview(text),
+        to=_shown(to),
+        cc=_shown(cc),
+        reply_to=_shown(_list(header, "reply-to")),
+        people=tuple(f"{a.local_part}@{a.domain}".lower() for a in (*to.mailboxes, *cc.mailboxes)[:MAX_ADDRESSES]),
+        attachments=len(mime.attachments(root)),
+        automatic=is_automatic(header, envelope.mail_from),
+        content=hashlib.sha256(raw).digest(),
+        trace=_trace(envelope, authentication),
+        authentication=summary(authentication),
+        verified_domain=dmarc.domain if dmarc.result == "pass" else None,
+        suspicious=dmarc.disposition == "quarantine",
+    )
+
+
+def refuse_loops(header: Header, limit: int, own: Sequence[str]) -> None:
+    """Raise MailLoop for a message that has been here before, or nearly everywhere (SM-8)."""
+    # RFC 5321 §6.3: counting the hops is the one loop check that always works.
+    if len(header.all("received")) > limit:
+        raise MailLoop
+    if any(field.value.lower() in own for field in header.all("delivered-to")):
+        raise MailLoop("The message was delivered to this mailbox before.")  # RFC 9228 §4
+
+
+def _author(header: Header) -> Address:
+    # DM-12: without exactly one author there is nobody to authenticate; readers would disagree on whom to show (S11).
+    fields = header.all("from")
+    if len(fields) != 1:
+        raise UnusableMessage(f"The message has {len(fields)} From fields; exactly one is needed.")
+    found = parse_address_list(fields[0].value)
+    if len(found.mailboxes) != 1 or not found.sound or not found.mailboxes[0].domain:
+        raise UnusableMessage("The From field does not hold exactly one readable address.")
+    return found.mailboxes[0]
+
+
+def _list(header: Header, name: str) -> AddressList:
+    return parse_address_list(header.value(name) or "")
+
+
+def _shown(found: AddressList) -> tuple[str, ...]:
+    return tuple(str(address) for address in found.mailboxes[:MAX_ADDRESSES])
+
+
+def _trace(envelope: Envelope, authentication: Authentication) -> bytes:
+    """The fields on top: Return-Path, Authentication-Results, Received (RFC 5321 §4.4)."""
+    peer, host = envelope.peer, envelope.hostname
+    single = f"\r\n\tfor <{envelope.rcpt_to[0]}>" if len(envelope.rcpt_to) == 1 else ""
+    secured = f"\r\n\t({_printable(peer.tls)})" if peer.tls else ""
+    protocol = peer.protocol + ("S" if peer.tls and not peer.protocol.endswith("S") else "")
+    received = (
+        f"Received: from {_printable(peer.helo) or 'unknown'} ([{_literal(peer.ip)}]){secured}\r\n"
+        f"\tby {host} with {protocol}{single};\r\n\t{formatdate(envelope.now // 1000)}\r\n"
+    )
+    results = authentication_results(authentication, host)
+    return f"Return-Path: <{_printable(envelope.mail_from)}>\r\n".encode() + results + received.encode()
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable() and c not in "()<>\\;")[:255]
+
+
+def _literal(ip: str) -> str:
+    return f"IPv6:{ip}" if ":" in ip else ip
+
+
+def summary(authentication: Authentication) -> Json:
+    """The verdicts as callers are told them; each says in `steps` how it came about."""
+    spf, dmarc = authentication.spf, authentication.dmarc
+    return {
+        "spf": {"result": spf.result.value, "domain": spf.domain, "scope": spf.scope.value, "steps": list(spf.steps)},
+        "dkim": [_dkim(one) for one in authentication.dkim],
+        "dmarc": {
+            "result": dmarc.result.value,
+            "domain": dmarc.domain,
+            "policy": dmarc.policy,
+            "disposition": dmarc.disposition,
+            "steps": list(dmarc.steps),
+        },
+    }
+
+
+def _dkim(one: dkim.Result) -> Json:
+    return {
+        "result": one.result.value,
+        "domain": one.domain,
+        "selector": one.selector,
+        "reason": one.reason,
+        "steps": list(one.steps),
+    }
