@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from mailwright.contract.operations import OPERATIONS, Operation
 from mailwright.core import domains
@@ -26,6 +27,7 @@ def requests(operation: Operation[Any, Any]) -> list[dict[str, Any]]:
     return [base | {name: odd} for name in names for odd in odd_ones]
 
 
+@pytest.mark.slow
 async def test_no_field_of_any_operation_makes_a_bug(world, logged, monkeypatch):
     async def no_keys(*_: Any) -> tuple[()]:
         return ()
