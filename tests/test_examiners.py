@@ -1,0 +1,102 @@
+"""Messages examined in processes of their own: the same verdicts, and nothing lost where a process hangs or dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from mailwright import examiners
+from mailwright.core.errors import ExaminationFailed, UnusableMessage
+from mailwright.core.examining import Envelope, Peer, examine
+from mailwright.examiners import Examiners
+from mailwright.mail.questions import Zone, answer
+from mailwright.net.resolver import ResolverOptions
+from mailwright.testing.dns import serve_zone
+
+pytestmark = pytest.mark.slow  # each starts a process
+
+ZONE = Zone.parse(
+    """
+    there.example TXT v=spf1 ip4:192.0.2.1 -all
+    _dmarc.there.example TXT v=DMARC1; p=reject
+    """
+)
+ENVELOPE = Envelope(Peer("192.0.2.1", "mx.there.example"), "bob@there.example", ("ada@here.example",), "mx.here.example", 0)
+MESSAGE = b"From: Bob <bob@there.example>\r\nTo: ada@here.example\r\nSubject: Tea?\r\n\r\nAt four?\r\n"
+
+
+@pytest.fixture
+async def one():
+    dns = await serve_zone(ZONE)
+    found = Examiners(1, ResolverOptions((f"127.0.0.1:{dns.port}",)))
+    await found.start()
+    yield found
+    await found.close()
+    dns.close()
+
+
+def pid_of(found: Examiners) -> int:
+    child = found._processes[0]._child
+    assert child is not None
+    return child.pid
+
+
+async def test_a_process_says_what_would_have_been_said_here(one):
+    assert answer(examine(MESSAGE, ENVELOPE), ZONE) == await one.examine(MESSAGE, ENVELOPE)
+
+
+async def test_many_at_once_each_get_their_own_answer(one):
+    messages = [MESSAGE.replace(b"Tea?", b"Tea %d?" % n) for n in range(50)]
+    found = await asyncio.gather(*(one.examine(message, ENVELOPE) for message in messages))
+    assert [f"Tea {n}?" for n in range(50)] == [each.subject for each in found]
+
+
+async def test_a_refusal_comes_across_as_itself(one):
+    with pytest.raises(UnusableMessage, match="2 From fields"):
+        await one.examine(b"From: a@b.example\r\n" + MESSAGE, ENVELOPE)
+
+
+async def test_who_waits_for_a_process_that_dies_is_asked_to_try_again_and_the_next_one_is_served(one, monkeypatch):
+    os.kill(pid_of(one), signal.SIGSTOP)
+    waiting = asyncio.create_task(one.examine(MESSAGE, ENVELOPE))
+    await asyncio.sleep(0.05)
+    os.kill(pid_of(one), signal.SIGKILL)
+    with pytest.raises(ExaminationFailed):
+        await waiting
+    await until_alive(one)
+    assert "Tea?" == (await one.examine(MESSAGE, ENVELOPE)).subject
+
+
+async def test_a_process_that_hangs_is_replaced(one, monkeypatch):
+    monkeypatch.setattr(examiners, "PATIENCE", 0.2)
+    first = pid_of(one)
+    os.kill(first, signal.SIGSTOP)
+    with pytest.raises(ExaminationFailed):
+        await one.examine(MESSAGE, ENVELOPE)
+    await until_alive(one)
+    monkeypatch.setattr(examiners, "PATIENCE", 10)
+    assert "Tea?" == (await one.examine(MESSAGE, ENVELOPE)).subject
+    assert first != pid_of(one)
+
+
+async def test_the_process_ends_when_its_server_is_gone(one):
+    pid = pid_of(one)
+    one._processes[0]._line.close()
+    for _ in range(100):
+        if one._processes[0]._child.returncode is not None:
+            break
+        await asyncio.sleep(0.05)
+    assert 0 == one._processes[0]._child.returncode
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def until_alive(found: Examiners) -> None:
+    for _ in range(200):
+        if found._processes[0].alive:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the process was not replaced")
