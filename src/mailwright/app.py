@@ -251,7 +251,7 @@ async def _serve_api(ports: Ports, listener: socket.socket) -> Callable[[], obje
         server_header=False,
         date_header=True,
         timeout_graceful_shutdown=int(GRACE),
-        http="httptools",
+        http=rest.BoundedProtocol,
         ws="none",
     )
     server = _Api(settings)

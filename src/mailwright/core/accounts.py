@@ -7,12 +7,20 @@ Not here: agents (agents.py), what a mailbox allows (policy.py).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from base64 import b32encode
 from dataclasses import dataclass
 
 from mailwright.core import audit
-from mailwright.core.errors import InvalidInput, MissingPermission, NotFound, PermissionEscalation, Unauthenticated
+from mailwright.core.errors import (
+    InvalidInput,
+    MissingPermission,
+    NotFound,
+    PermissionEscalation,
+    StorageBusy,
+    Unauthenticated,
+)
 from mailwright.core.model import ApiKey, Caller, Mailbox, Permission, Role, Tenant
 from mailwright.core.ports import Ports, Tx
 
@@ -132,7 +140,8 @@ async def authenticate(ports: Ports, secret: str) -> Caller:
         raise Unauthenticated
     if key.last_used_at is None or now - key.last_used_at > TOUCH_EVERY:
         key_id = key.id
-        await ports.store.write(lambda tx: tx.keys.touch(key_id, now))
+        with contextlib.suppress(StorageBusy):  # reading must work on a full disk
+            await ports.store.write(lambda tx: tx.keys.touch(key_id, now))
     return Caller(key.tenant_id, key.id, key.role, key.permissions, key.mailbox_id, key.agent_id)
 
 

@@ -6,6 +6,7 @@ Not here: how they come in (receiving.py) and go out (sending.py), what happened
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -87,8 +88,19 @@ async def whole(ports: Ports, caller: Caller, message_id: str) -> tuple[Message,
 async def page(ports: Ports, caller: Caller, narrow: MessageFilter, before_id: str | None, limit: int) -> list[Message]:
     """Messages that the caller may see, newest first."""
     narrow = replace(narrow, mailbox_id=await scope(ports, caller, narrow.mailbox_id))
-    found = await ports.store.browse(lambda tx: tx.messages.page(caller.tenant_id, narrow, before_id, limit))
-    return [message for message in found if not withheld(caller, message)]
+    shown: list[Message] = []
+    while len(shown) < limit:  # what is withheld leaves gaps, which must not look like the end
+        page = functools.partial(_page, caller=caller, narrow=narrow, before_id=before_id, limit=limit)
+        found = await ports.store.browse(page)
+        shown += [message for message in found if not withheld(caller, message)]
+        if len(found) < limit:
+            break
+        before_id = found[-1].id
+    return shown[:limit]
+
+
+async def _page(tx: Tx, *, caller: Caller, narrow: MessageFilter, before_id: str | None, limit: int) -> list[Message]:
+    return await tx.messages.page(caller.tenant_id, narrow, before_id, limit)
 
 
 async def label(tx: Tx, ports: Ports, caller: Caller, message_id: str, add: Sequence[str], remove: Sequence[str]) -> Message:
