@@ -1,0 +1,5 @@
+"""The Internet in a box, to be tested itself."""
+
+from mailwright.testing.fixtures import internet
+
+__all__ = ["internet"]
