@@ -1,7 +1,7 @@
 """The loops: claim -> act -> record. They decide nothing; core does.
 
 Deliveries wait for a slot of their destination, so that one slow receiver holds up nobody else; when results can't be
-recorded, nothing new is claimed. Every loop ends soon after `stop` is set, and leaves nothing half-told.
+recorded, nothing new is claimed. Every loop ends soon after `stop` is set, leaves nothing half-told, and survives trouble.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ import structlog
 from mailwright.core import approvals, delivery, limits, webhooks
 from mailwright.core.errors import StorageBusy
 from mailwright.core.model import Event
-from mailwright.core.ports import Deferred, Host, Ports, Report, Route, Topic
+from mailwright.core.ports import Deferred, Host, Ports, Rejected, Report, Route, Topic, Unknown
 
 log = structlog.get_logger()
 
@@ -29,7 +29,10 @@ TELLINGS = 200  # webhook deliveries in memory
 PER_WEBHOOK = 4
 GATHER = 0.02  # seconds in which events gather before webhooks are told: one look serves many commits
 IDLE = 5.0  # seconds a loop waits at most before it looks again
+TROUBLE = 1.0  # seconds until a loop goes on that met with trouble
+LAST_WORDS = 8.0  # seconds that deliveries under way get to end when the server stops
 DAY = 86_400_000
+BROKEN = Deferred(None, "4.3.0", "an internal error: see the server's log")
 
 
 @dataclass(slots=True)
@@ -72,22 +75,41 @@ class Destination:
 class Deliveries:
     """The delivery loop. `local` is our own mail exchanger, for recipients of domains that we serve."""
 
-    def __init__(self, ports: Ports, local: Host | None = None) -> None:
+    def __init__(self, ports: Ports, local: Host | None = None, chance: random.Random | None = None) -> None:
         self._ports, self._local = ports, local
+        self._chance = chance or random.Random()
         self._destinations: dict[str, Destination] = {}
         self._domains: dict[str, str] = {}  # recipient domain -> destination key, of what is in memory
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, tuple[asyncio.Task[None], delivery.Job]] = {}  # those that have no slot yet
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until `stop`; then let what is under way end."""
-        store = self._ports.store
-        while not stop.is_set():
-            seen = store.version(Topic.QUEUE)
-            if len(self._tasks) >= IN_FLIGHT or not await self._claim():
-                await _until(stop, store.wait(Topic.QUEUE, seen, await self._pause()))
+        """Deliver until `stop`; then put back what was not begun, and let what is being handed over end."""
+        await _repeat(stop, self._turn)
+        idle = list(self._waiting.values())
+        for task, _ in idle:
+            task.cancel()
+        for _, job in idle:
+            with suppress(StorageBusy):
+                await delivery.put_back(self._ports, job)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LAST_WORDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def step(self) -> int:
+        """Deliver what is due now, one after the other, and return; how many. For those who have no loop of their own."""
+        jobs = await delivery.claim(self._ports, CLAIM, ())
+        for job in jobs:
+            await self._deliver(job)
+        return len(jobs)
+
+    async def _turn(self, stop: asyncio.Event) -> None:
+        store = self._ports.store
+        seen = store.version(Topic.QUEUE)
+        if len(self._tasks) >= IN_FLIGHT or not await self._claim():
+            await _until(stop, store.wait(Topic.QUEUE, seen, await self._pause()))
 
     async def _pause(self) -> float:
         if len(self._tasks) >= IN_FLIGHT:
@@ -100,42 +122,52 @@ class Deliveries:
         if due is None or due > self._ports.clock.now():
             return 0
         busy = [name for name, key in self._domains.items() if self._destinations[key].crowded]
-        try:
-            jobs = await delivery.claim(self._ports, min(CLAIM, IN_FLIGHT - len(self._tasks)), busy)
-        except StorageBusy:
-            await asyncio.sleep(1)
-            return 0
+        jobs = await delivery.claim(self._ports, min(CLAIM, IN_FLIGHT - len(self._tasks)), busy)
         for job in jobs:
             task = asyncio.create_task(self._deliver(job))
+            self._waiting[job.delivery.id] = task, job
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return len(jobs)
 
     async def _deliver(self, job: delivery.Job) -> None:
+        key, route = await self._routed(job)
+        destination = self._destinations.setdefault(key, Destination())
+        self._domains[job.delivery.domain] = key
+        await destination.enter()
+        self._waiting.pop(job.delivery.id, None)
         try:
-            route = await delivery.find_route(self._ports, job, self._local, random.shuffle)
-            key = route.key if isinstance(route, Route) else job.delivery.domain
-            destination = self._destinations.setdefault(key, Destination())
-            self._domains[job.delivery.domain] = key
-            await destination.enter()
-            try:
-                report, prefix = await delivery.attempt(self._ports, job, route)
-                destination.pace = _paced(destination.pace, report)
-                await self._record(job, report, prefix)
-            finally:
-                destination.leave()
-                self._forget(key, destination)
+            report, prefix = await self._attempt(job, route)
+            destination.pace = _paced(destination.pace, report)
+            await self._record(job, report, prefix)
+        except Exception:
+            # Its outcome is not known to the store, so the attempt stays open: when the lease ends, that is told (I6).
+            log.exception("delivery.not_recorded", delivery=job.delivery.id, message=job.message.id)
+        finally:
+            destination.leave()
+            self._forget(key, destination)
+
+    async def _routed(self, job: delivery.Job) -> tuple[str, Route | Deferred | Rejected]:
+        try:
+            route = await delivery.find_route(self._ports, job, self._local, self._chance.shuffle)
+        except Exception:
+            log.exception("delivery.no_route", delivery=job.delivery.id, message=job.message.id)
+            route = BROKEN
+        return route.key if isinstance(route, Route) else job.delivery.domain, route
+
+    async def _attempt(self, job: delivery.Job, route: Route | Deferred | Rejected) -> tuple[Report, bytes]:
+        try:
+            return await delivery.attempt(self._ports, job, route)
         except Exception:
             log.exception("delivery.crashed", delivery=job.delivery.id, message=job.message.id)
-            report = Report((Deferred(None, "4.3.0", "an internal error: see the server's log"),), ())
-            await self._record(job, report, b"")
+            return Report((BROKEN,), ()), b""
 
     async def _record(self, job: delivery.Job, report: Report, prefix: bytes) -> None:
         while True:  # what was delivered must not be forgotten: wait for the disk rather than send again
             with suppress(StorageBusy):
-                step = await delivery.record(self._ports, job, report, prefix, random.random())
+                step = await delivery.record(self._ports, job, report, prefix, self._chance.random())
                 break
-            await asyncio.sleep(1)
+            await asyncio.sleep(TROUBLE)
         log.info(
             "delivery." + step.row.status.value,
             message=job.message.id,
@@ -153,35 +185,42 @@ class Deliveries:
 
 def _paced(pace: limits.Pace, report: Report) -> limits.Pace:
     outcome = report.outcomes[0]
-    trouble = isinstance(outcome, Deferred) and (outcome.code is None or outcome.code == 421)
+    lost = isinstance(outcome, Unknown)
+    trouble = lost or (isinstance(outcome, Deferred) and (outcome.code is None or outcome.code == 421))
     return limits.failed(pace) if trouble else limits.succeeded(pace)
 
 
 class Tellings:
     """The webhook loop. `render` makes an event's JSON envelope."""
 
-    def __init__(self, ports: Ports, render: Callable[[Event], bytes]) -> None:
+    def __init__(self, ports: Ports, render: Callable[[Event], bytes], chance: random.Random | None = None) -> None:
         self._ports, self._render = ports, render
+        self._chance = chance or random.Random()
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tell webhooks until `stop`."""
-        store = self._ports.store
-        while not stop.is_set():
-            events, due = store.version(Topic.EVENTS), store.version(Topic.WEBHOOKS)
-            try:
-                busy = await webhooks.fan_out(self._ports) + await self._claim()
-            except StorageBusy:
-                await asyncio.sleep(1)
-                continue
-            if not busy:
-                pause = await self._pause()
-                await _until(stop, store.wait(Topic.EVENTS, events, pause), store.wait(Topic.WEBHOOKS, due, pause))
-                await asyncio.sleep(GATHER)
+        await _repeat(stop, self._turn)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def step(self) -> int:
+        """Tell what is to be told now, one after the other, and return; how many events and tellings that were."""
+        events = await webhooks.fan_out(self._ports)
+        tellings = await webhooks.claim(self._ports, TELLINGS)
+        for telling in tellings:
+            await self._tell(telling)
+        return events + len(tellings)
+
+    async def _turn(self, stop: asyncio.Event) -> None:
+        store = self._ports.store
+        events, due = store.version(Topic.EVENTS), store.version(Topic.WEBHOOKS)
+        if not await webhooks.fan_out(self._ports) + await self._claim():
+            pause = await self._pause()
+            await _until(stop, store.wait(Topic.EVENTS, events, pause), store.wait(Topic.WEBHOOKS, due, pause))
+            await asyncio.sleep(GATHER)
 
     async def _pause(self) -> float:
         due = await self._ports.store.read(lambda tx: tx.webhooks.next_due())
@@ -203,22 +242,39 @@ class Tellings:
         turn = self._turns.setdefault(telling.webhook.id, asyncio.Semaphore(PER_WEBHOOK))
         async with turn:
             try:
-                await webhooks.tell(self._ports, telling, self._render(telling.event), random.random())
+                await webhooks.tell(self._ports, telling, self._render(telling.event), self._chance.random())
             except StorageBusy:
-                log.warning("webhook.not_recorded", webhook=telling.webhook.id, event=telling.event.id)
+                log.warning("webhook.not_recorded", webhook=telling.webhook.id, event_id=telling.event.id)
             except Exception:
-                log.exception("webhook.crashed", webhook=telling.webhook.id, event=telling.event.id)
+                log.exception("webhook.crashed", webhook=telling.webhook.id, event_id=telling.event.id)
 
 
 async def keep_house(ports: Ports, stop: asyncio.Event) -> None:
+    """Tidy up until `stop`."""
+
+    async def turn(stop: asyncio.Event) -> None:
+        await tidy(ports)
+        await _until(stop, asyncio.sleep(30))
+
+    await _repeat(stop, turn)
+
+
+async def tidy(ports: Ports) -> None:
     """Close questions that nobody answered, and forget answers to Idempotency-Keys of yesterday."""
+    await ports.store.write(lambda tx: approvals.expire(tx, ports))
+    await ports.store.write(lambda tx: tx.idempotency.forget_before(ports.clock.now() - DAY))
+
+
+async def _repeat(stop: asyncio.Event, turn: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Take turn after turn until `stop`: no trouble with one of them is the end of the loop."""
     while not stop.is_set():
         try:
-            await ports.store.write(lambda tx: approvals.expire(tx, ports))
-            await ports.store.write(lambda tx: tx.idempotency.forget_before(ports.clock.now() - DAY))
+            await turn(stop)
         except StorageBusy:
-            pass
-        await _until(stop, asyncio.sleep(30))
+            await _until(stop, asyncio.sleep(TROUBLE))
+        except Exception:
+            log.exception("loop.crashed", turn=getattr(turn, "__qualname__", ""))
+            await _until(stop, asyncio.sleep(TROUBLE))
 
 
 async def _until(stop: asyncio.Event, *waits: Coroutine[Any, Any, None]) -> None:

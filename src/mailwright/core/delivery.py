@@ -120,6 +120,18 @@ async def _died(tx: Tx, ports: Ports, row: Delivery, message: Message, mailbox: 
     return False
 
 
+async def put_back(ports: Ports, job: Job) -> None:
+    """Return a claimed delivery that nobody began, so that whoever runs next takes it up at once and nothing is told of it."""
+    text = "the server stopped before this attempt began"
+    now = ports.clock.now()
+
+    async def script(tx: Tx) -> None:
+        await tx.queue.finish_attempt(replace(job.attempt, finished_at=now, outcome="deferred", text=text))
+        await tx.queue.finish(replace(job.delivery, due_at=now))
+
+    await ports.store.write(script)
+
+
 # --- attempt ------------------------------------------------------------------------------------------------------------
 
 
