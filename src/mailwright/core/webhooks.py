@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -26,6 +27,9 @@ MINUTE = 60_000
 # After each failed try, how long until the next; jittered. Then the webhook is disabled.
 RETRIES = tuple(m * MINUTE for m in (1, 5, 15, 60, 240, 480, 960))
 LEASE = 2 * MINUTE
+# Deliveries of one webhook in hand at once: so few that the others find a place beside an end point that hangs, and that
+# all of them have timed out before the lease ends, four at a time.
+IN_HAND = 24
 SECRET_OVERLAP = 24 * 60 * MINUTE  # how long a rotated secret still signs beside the new one
 KEPT_BODY = 1_000
 BATCH = 200
@@ -235,12 +239,17 @@ class Telling:
 
 
 async def claim(ports: Ports, limit: int) -> list[Telling]:
-    """Take due deliveries; those whose webhook or event is gone are closed."""
+    """Take due deliveries, `IN_HAND` of one webhook at most; those whose webhook or event is gone are closed."""
 
     async def script(tx: Tx) -> list[Telling]:
         now = ports.clock.now()
-        found = []
+        found: list[Telling] = []
+        in_hand: Counter[str] = Counter()
         for row in await tx.webhooks.claim(now, now + LEASE, limit):
+            in_hand[row.webhook_id] += 1
+            if in_hand[row.webhook_id] > IN_HAND:
+                await tx.webhooks.finish(replace(row, attempts=row.attempts - 1, due_at=now))
+                continue
             webhook = await tx.webhooks.get(row.tenant_id, row.webhook_id)
             events = await tx.events.after(row.tenant_id, row.event_cursor - 1, None, (), 1)
             if webhook is None or webhook.status is not Active.ACTIVE or not events or events[0].id != row.event_id:
