@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from mailwright.core.examining import Envelope, Examined
 from mailwright.core.model import (
     Agent,
     ApiKey,
@@ -33,6 +32,9 @@ from mailwright.core.model import (
 from mailwright.mail.header import Raw
 from mailwright.mail.questions import Asks
 from mailwright.mail.references import Candidate
+
+if TYPE_CHECKING:  # what a port takes and gives; else everything would stand on top of mailauth
+    from mailwright.core.examining import Envelope, Examined
 
 T = TypeVar("T")
 Row = TypeVar("Row")
