@@ -52,6 +52,20 @@ ROLES: dict[Role, frozenset[Permission]] = {
     ),
     Role.AUDITOR: frozenset({Permission.AUDIT_READ}),
 }
+# What reaches beyond any one mailbox: a key that is bound to a mailbox or an agent can't hold it (S26).
+BEYOND_A_MAILBOX = frozenset(
+    {
+        Permission.TENANTS_MANAGE,
+        Permission.KEYS_MANAGE,
+        Permission.DOMAINS_MANAGE,
+        Permission.AGENTS_MANAGE,
+        Permission.MAILBOXES_MANAGE,
+        Permission.WEBHOOKS_READ,
+        Permission.WEBHOOKS_MANAGE,
+        Permission.SUPPRESSIONS_MANAGE,
+        Permission.AUDIT_READ,
+    }
+)
 TOUCH_EVERY = 60_000  # ms between two notes of a key's last use
 
 
@@ -142,7 +156,7 @@ async def authenticate(ports: Ports, secret: str) -> Caller:
         key_id = key.id
         with contextlib.suppress(StorageBusy):  # reading must work on a full disk
             await ports.store.write(lambda tx: tx.keys.touch(key_id, now))
-    return Caller(key.tenant_id, key.id, key.role, key.permissions, key.mailbox_id, key.agent_id)
+    return Caller(key.tenant_id, key.id, key.role, key.permissions, key.mailbox_id, key.agent_id, key.expires_at)
 
 
 async def create_key(tx: Tx, ports: Ports, caller: Caller, wanted: NewKey) -> tuple[ApiKey, str]:
@@ -163,10 +177,20 @@ async def create_key(tx: Tx, ports: Ports, caller: Caller, wanted: NewKey) -> tu
 
 def _check_strength(caller: Caller, wanted: NewKey, permissions: frozenset[Permission]) -> None:
     # S25: capabilities only ever get weaker. An operator, who can't approve himself, may still appoint an approver.
-    may_grant = caller.permissions | (ROLES[Role.APPROVER] if caller.role is Role.OPERATOR else frozenset())
-    beyond = permissions - may_grant
+    operator = caller.role is Role.OPERATOR
+    beyond = permissions - caller.permissions - ({Permission.APPROVALS_DECIDE} if operator else frozenset())
+    bound = wanted.mailbox_id is not None or wanted.agent_id is not None
     if beyond or (caller.bound and (wanted.mailbox_id, wanted.agent_id) != (caller.mailbox_id, caller.agent_id)):
         raise PermissionEscalation(details={"permissions": sorted(p.value for p in beyond)})
+    if wanted.role is Role.OPERATOR and not operator:
+        raise PermissionEscalation("Only an operator makes operators.")
+    if caller.expires_at is not None and (wanted.expires_at is None or wanted.expires_at > caller.expires_at):
+        raise PermissionEscalation("A key can't make a key that outlives it.", details={"expires_at": caller.expires_at})
+    if bound and (reaching := permissions & BEYOND_A_MAILBOX):
+        raise PermissionEscalation(
+            "A key that is bound to a mailbox or to an agent can't hold permissions that reach beyond it.",
+            details={"permissions": sorted(p.value for p in reaching)},
+        )
     if {Permission.MESSAGES_SEND, Permission.APPROVALS_DECIDE} <= permissions:
         raise PermissionEscalation("A key that sends can't approve: an agent never approves itself.")
     if {Permission.KEYS_MANAGE, Permission.APPROVALS_DECIDE} <= permissions:

@@ -174,6 +174,7 @@ class Caller:
     permissions: frozenset[Permission]
     mailbox_id: str | None = None
     agent_id: str | None = None
+    expires_at: int | None = None  # of the key, if it ends
 
     @property
     def bound(self) -> bool:

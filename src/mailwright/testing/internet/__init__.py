@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from mailwright.core.model import AuditEntry, Event, OversightMode
-from mailwright.core.ports import Outcome, Parcel, Ports, Route, Settings, Signed, Store
+from mailwright.core.ports import Outcome, Parcel, Ports, Route, Script, Settings, Signed, Store
 from mailwright.core.receiving import Peer
 from mailwright.mail.address import parse_mailbox
 from mailwright.mail.questions import Status, Zone
@@ -99,6 +99,14 @@ class Internet:
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine of core to its end."""
         return self._drive(work)
+
+    def write(self, script: Script[T]) -> T:
+        """Run a script in one transaction of the home server's store."""
+        return self._drive(self.ports.store.write(script))
+
+    def read(self, script: Script[T]) -> T:
+        """Read from the home server's store."""
+        return self._drive(self.ports.store.read(script))
 
     def agent(
         self,

@@ -61,9 +61,13 @@ class Tenant:
             box = self.seat.act(
                 Permission.MAILBOXES_MANAGE, lambda tx, ports, caller: mailboxes.create(tx, ports, caller, wanted)
             )
-            secret = self.seat.new_key(accounts.NewKey(name, Role.AGENT, mailbox_id=box.id))
-            self._agents[name] = Agent(self.server, self.seat.sit_down(secret), box.id, self.operator)
+            self._agents[name] = self.agent_at(box.id)
         return self._agents[name]
+
+    def agent_at(self, mailbox_id: str) -> Agent:
+        """Whoever holds a new key to a mailbox that is there already."""
+        secret = self.seat.new_key(accounts.NewKey("agent", Role.AGENT, mailbox_id=mailbox_id))
+        return Agent(self.server, self.seat.sit_down(secret), mailbox_id, self.operator)
 
     def approver(self) -> Approver:
         """A person who decides."""
