@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 
 from mailwright.core import audit
+from mailwright.core.accounts import owns
 from mailwright.core.errors import AlreadyExists, InvalidInput, NotFound
 from mailwright.core.events import EventType, publish
 from mailwright.core.model import Active, Agent, Caller
@@ -53,9 +54,17 @@ async def create(tx: Tx, ports: Ports, caller: Caller, wanted: NewAgent) -> Agen
 async def load(tx: Tx, caller: Caller, agent_id: str) -> Agent:
     """The agent, by id; NotFound where the caller may not know of it."""
     agent = await tx.agents.get(caller.tenant_id, agent_id)
-    if agent is None or caller.agent_id not in (None, agent.id):
+    if agent is None or (caller.bound and agent.id != await _own(tx, caller)):
         raise NotFound(f"There is no agent {agent_id[:40]}.")
     return agent
+
+
+async def _own(tx: Tx, caller: Caller) -> str | None:
+    """The agent whose key a bound caller holds: by itself, or by its mailbox."""
+    if caller.mailbox_id is None:
+        return caller.agent_id
+    mailbox = await tx.mailboxes.get(caller.tenant_id, caller.mailbox_id)
+    return mailbox.agent_id if mailbox is not None and owns(caller, mailbox) else None
 
 
 async def get(ports: Ports, caller: Caller, agent_id: str) -> Agent:
@@ -66,7 +75,8 @@ async def get(ports: Ports, caller: Caller, agent_id: str) -> Agent:
 async def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> list[Agent]:
     """The tenant's agents; a bound caller sees its own alone."""
     if caller.bound:
-        return [await get(ports, caller, caller.agent_id)] if caller.agent_id and not after else []
+        own = await ports.store.read(lambda tx: _own(tx, caller))
+        return [await get(ports, caller, own)] if own is not None and not after else []
     return await ports.store.browse(lambda tx: tx.agents.page(caller.tenant_id, after, limit))
 
 

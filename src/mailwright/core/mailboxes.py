@@ -13,7 +13,7 @@ from mailwright.core import agents, audit
 from mailwright.core.accounts import mailbox_of
 from mailwright.core.errors import AlreadyExists, InvalidInput, MissingPermission, NotFound
 from mailwright.core.events import EventType, publish
-from mailwright.core.model import Active, Caller, Mailbox, OversightMode, Permission
+from mailwright.core.model import Agent, Caller, Mailbox, OversightMode, Permission
 from mailwright.core.ports import Ports, Taken, Tx
 from mailwright.mail.address import InvalidAddress, parse_mailbox
 
@@ -50,17 +50,17 @@ async def create(tx: Tx, ports: Ports, caller: Caller, wanted: NewMailbox) -> Ma
     if domain is None or domain.tenant_id != caller.tenant_id:
         raise InvalidInput.at("address", f"add the domain {address.rpartition('@')[2]} first: POST /v1/domains")
     _check_overseer(wanted.oversight_mode, wanted.overseer)
-    agent_id = await _agent_for(tx, ports, caller, wanted, address)
+    agent = await _agent_for(tx, ports, caller, wanted, address)
     now = ports.clock.now()
     mailbox = Mailbox(
         id=ports.ids.new("mbx"),
         tenant_id=caller.tenant_id,
         domain_id=domain.id,
-        agent_id=agent_id,
+        agent_id=agent.id,
         address=address,
         display_name=_one_line("display_name", wanted.display_name),
         oversight_mode=wanted.oversight_mode,
-        status=Active.ACTIVE,
+        status=agent.status,  # a paused agent does not send by way of a new mailbox
         uid_validity=now // 1000,
         uid_next=1,
         modseq=1,
@@ -79,16 +79,16 @@ async def create(tx: Tx, ports: Ports, caller: Caller, wanted: NewMailbox) -> Ma
     return mailbox
 
 
-async def _agent_for(tx: Tx, ports: Ports, caller: Caller, wanted: NewMailbox, address: str) -> str:
+async def _agent_for(tx: Tx, ports: Ports, caller: Caller, wanted: NewMailbox, address: str) -> Agent:
     if wanted.agent_id is not None:
-        return (await agents.load(tx, caller, wanted.agent_id)).id
+        return await agents.load(tx, caller, wanted.agent_id)
     local = address.rpartition("@")[0]
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in local).strip("._-")[:48] or "agent"
     try:
-        return (await agents.create(tx, ports, caller, agents.NewAgent(name))).id
+        return await agents.create(tx, ports, caller, agents.NewAgent(name))
     except AlreadyExists:
         suffix = ports.ids.new("x").partition("_")[2][:8]
-        return (await agents.create(tx, ports, caller, agents.NewAgent(f"{name}-{suffix}"))).id
+        return await agents.create(tx, ports, caller, agents.NewAgent(f"{name}-{suffix}"))
 
 
 def _own_form(path: str, text: str) -> str:
