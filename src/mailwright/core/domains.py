@@ -18,7 +18,7 @@ from mailwright.core.errors import AlreadyExists, InUse, InvalidInput, NotFound
 from mailwright.core.events import EventType, publish
 from mailwright.core.model import Alignment, Caller, DkimKey, Domain, Json, Smarthost
 from mailwright.core.ports import Ports, Settings, Taken, Tx
-from mailwright.mail.address import InvalidAddress, domain_to_ascii, parse_mailbox
+from mailwright.mail.address import Address, InvalidAddress, domain_to_ascii, parse_mailbox
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, ask_all, together
 from mailwright.mailauth import dkim, dmarc, spf
 
@@ -190,6 +190,8 @@ def _check_spf(record: Record, reply: Answer, verdict: spf.SpfVerdict | None) ->
         return Check(record, Found.MISSING, (), "there is no SPF record")
     if len(texts) > 1:
         return Check(record, Found.INVALID, texts, f"there are {len(texts)} SPF records, so receivers use none: merge them")
+    if verdict is not None and verdict.result is spf.SpfResult.TEMPERROR:
+        return Check(record, Found.UNKNOWN, texts, "DNS did not answer for a host that the record names; try again")
     if verdict is not None and verdict.result is not spf.SpfResult.PASS:
         why = verdict.reason or verdict.mechanism or "no term matches"
         return Check(record, Found.INVALID, texts, f"SPF says {verdict.result} for our address: {why}")
@@ -268,8 +270,7 @@ async def add(tx: Tx, ports: Ports, caller: Caller, wanted: NewDomain) -> Domain
         return known
     if wanted.dmarc_policy not in POLICIES:
         raise InvalidInput.at("dmarc_policy", f"one of {', '.join(POLICIES)}")
-    if wanted.dmarc_rua is not None:
-        _check_address("dmarc_rua", wanted.dmarc_rua)
+    rua = None if wanted.dmarc_rua is None else _report_address("dmarc_rua", wanted.dmarc_rua)
     domain = Domain(
         id=ports.ids.new("dom"),
         tenant_id=caller.tenant_id,
@@ -278,7 +279,7 @@ async def add(tx: Tx, ports: Ports, caller: Caller, wanted: NewDomain) -> Domain
         dkim_keys=wanted.keys,
         dmarc_policy=wanted.dmarc_policy,
         created_at=ports.clock.now(),
-        dmarc_rua=wanted.dmarc_rua,
+        dmarc_rua=rua,
         smarthost=wanted.smarthost,
         client_id=wanted.client_id,
     )
@@ -293,11 +294,16 @@ async def add(tx: Tx, ports: Ports, caller: Caller, wanted: NewDomain) -> Domain
     return domain
 
 
-def _check_address(path: str, text: str) -> None:
+def _report_address(path: str, text: str) -> str:
+    """The bare address; it becomes a URI in a record, whose own signs it must not hold (RFC 9989 §4.7, RFC 6068 §2)."""
     try:
-        parse_mailbox(text)
+        parsed = parse_mailbox(text)
     except InvalidAddress as wrong:
         raise InvalidInput.at(path, str(wrong)) from None
+    address = Address("", parsed.local_part, parsed.domain_ascii).addr_spec
+    if not address.isascii() or any(sign in address for sign in ' !"%&,;?/'):
+        raise InvalidInput.at(path, "an address that can stand in a record: letters, digits, dots, plus signs and hyphens")
+    return address
 
 
 async def load(tx: Tx, caller: Caller, domain_id: str) -> Domain:
@@ -327,9 +333,9 @@ async def inspect(ports: Ports, caller: Caller, domain_id: str) -> Checks:
 async def verified(tx: Tx, ports: Ports, caller: Caller, domain_id: str, checks: Checks) -> Domain:
     """Keep the result of an inspection, and tell when it changed something."""
     domain = await load(tx, caller, domain_id)
-    unknown = any(check.found is Found.UNKNOWN for check in checks.checks)
-    # An aligned domain does not lose that word because DNS was silent for a moment.
-    status = domain.status if unknown else checks.status
+    # An aligned domain does not lose that word because DNS was silent for a moment; what was seen to be wrong counts.
+    silent = {check.found for check in checks.checks} - {Found.VALID} == {Found.UNKNOWN}
+    status = domain.status if silent else checks.status
     changed = replace(domain, status=status, checks=as_json(checks), verified_at=ports.clock.now())
     await tx.domains.put(changed)
     if status is not domain.status and Alignment.ALIGNED in (status, domain.status):
