@@ -218,7 +218,7 @@ def _courier_options(config: Config) -> CourierOptions:
     )
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, what: str = "the API") -> socket.socket:
     """A listening socket for HTTP; raises CannotStart."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -227,7 +227,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as wrong:
         listener.close()
-        raise CannotStart(f"the API can't listen on {host} port {port}: {wrong.strerror}") from None
+        raise CannotStart(f"{what} can't listen on {host} port {port}: {wrong.strerror}") from None
     listener.listen(1024)
     listener.setblocking(False)
     return listener

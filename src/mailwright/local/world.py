@@ -135,7 +135,8 @@ def _fixed_zone() -> str:
 async def start(options: Options, data: Path, stack: AsyncExitStack) -> World:
     """Start everything; the stack closes it in turn."""
     known: list[Record] = []
-    dns = await serve_zone(WorldZone(_fixed_zone(), lambda: known), port=_port(options, "dns"))
+    with _listening("the DNS server", _port(options, "dns")):
+        dns = await serve_zone(WorldZone(_fixed_zone(), lambda: known), port=_port(options, "dns"))
     stack.callback(dns.close)
     receivers_port = _port(options, "receivers") or _free_port()
     running = await app.start(_config(options, data, dns.port, receivers_port))
@@ -149,13 +150,23 @@ async def start(options: Options, data: Path, stack: AsyncExitStack) -> World:
     receivers.afterwards = world.afterwards
     reception = smtp.Reception(receivers.recipient, receivers.receive, running.ports.store.blobs.spool)
     listen = [smtp.Listen("127.0.0.1", receivers_port)]
-    served = await smtp.serve(listen, reception, smtp.ServerOptions(protocol=Protocol(hostname=f"mx.{SIMULATOR}")))
+    with _listening("the receivers", receivers_port):
+        served = await smtp.serve(listen, reception, smtp.ServerOptions(protocol=Protocol(hostname=f"mx.{SIMULATOR}")))
     stack.push_async_callback(served.close)
     return world
 
 
 async def _nothing(what: str, got: Got) -> None:
     """Before the world stands, nobody writes back."""
+
+
+@contextmanager
+def _listening(what: str, port: int) -> Iterator[None]:
+    """A port that is taken is no reason for a stack trace."""
+    try:
+        yield
+    except OSError as wrong:
+        raise app.CannotStart(f"{what} can't listen on 127.0.0.1 port {port}: {os.strerror(wrong.errno or 0)}") from None
 
 
 def _port(options: Options, name: str) -> int:
@@ -257,7 +268,7 @@ async def _serve_outbox(options: Options, receivers: Receivers, told: list[dict[
         told.append({"headers": dict(request.headers), "body": await request.body()})
         return Response(status_code=204)
 
-    listener = app.bind("127.0.0.1", _port(options, "outbox"))
+    listener = app.bind("127.0.0.1", _port(options, "outbox"), "the outbox")
     routes = [
         WebRoute("/outbox", listing),
         WebRoute("/outbox", empty, methods=["DELETE"]),

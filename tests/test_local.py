@@ -1,0 +1,304 @@
+"""`mailwright local` as its users start it: a process that tells where everything is, plays the tour, and goes when asked."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from live.processes import alive, descendants
+from live.rest import Api, Json, Refused, eventually
+from live.smtp import free_port, post
+
+pytestmark = pytest.mark.slow
+
+KEYS = {"api_url", "operator_key", "approver_key", "agent_key", "mailbox_id", "domain", "simulator_domain"}
+KEYS |= {"mx", "dns", "outbox_url"}
+COMMAND = (sys.executable, "-m", "mailwright", "local")
+
+
+class Local:
+    """A world in a process of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.ready_file = folder / "ready.json"
+        self.ready_file.unlink(missing_ok=True)
+        self.log = folder / "log"
+        begun = time.monotonic()
+        with self.log.open("wb") as out:
+            command = (*COMMAND, "--ready-file", str(self.ready_file), *options)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        try:
+            eventually(self.ready_file.exists, 15, lambda: f"it did not start:\n{self.log.read_text()}")
+        except AssertionError:
+            self.process.kill()
+            raise
+        self.seconds = time.monotonic() - begun
+        self.ready: dict[str, str] = json.loads(self.ready_file.read_text())
+        self.api = Api(self.ready["api_url"], self.ready["agent_key"])
+        self.operator = Api(self.ready["api_url"], self.ready["operator_key"])
+
+    def stop(self) -> int:
+        """Ask it to end, as Docker or an init system would; fails where that takes five seconds or leaves a process."""
+        children = descendants(self.process.pid)
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(5)
+        eventually(lambda: not any(map(alive, children)), 2, lambda: f"{children} are still there")
+        return status
+
+    def end(self) -> None:
+        """No process is left."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Local]]:
+    started: list[Local] = []
+
+    def start(*options: str) -> Local:
+        started.append(Local(tmp_path, *options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
+
+
+def test_it_starts_in_a_moment_says_where_everything_is_and_goes_when_asked(
+    start: Callable[..., Local], tell: Callable[[str], None]
+) -> None:
+    world = start("--no-tour")
+    tell(f"the ready file was there after {world.seconds:.2f} s")
+    assert KEYS == set(world.ready)
+    assert 0o600 == world.ready_file.stat().st_mode & 0o777, "there are keys in it"
+    assert ("agents.test", "simulator.test") == (world.ready["domain"], world.ready["simulator_domain"])
+    for key in ("operator_key", "approver_key", "agent_key"):
+        Api(world.ready["api_url"], world.ready[key]).get("/v1/messages")
+    with socket.create_connection(world.ready["mx"].split(":"), 5) as mx:
+        assert mx.recv(100).startswith(b"220 ")
+    assert {"items": []} == httpx2.get(world.ready["outbox_url"]).json()
+    assert 0 == world.stop()
+    assert "Traceback" not in world.log.read_text()
+
+
+def test_the_tour_passes(start: Callable[..., Local]) -> None:
+    world = start()
+    eventually(lambda: "The world is up" in world.log.read_text(), 15, world.log.read_text)
+    told = world.log.read_text()
+    assert [f"\n{number}. " in told for number in range(1, 10)] == [True] * 9
+    for proof in ("status: aligned", "SPF pass", "DKIM pass", "DMARC pass", "signature valid"):
+        assert proof in told
+    assert 0 == world.stop()
+
+
+def test_a_second_start_on_the_same_data_keeps_keys_and_mail(start: Callable[..., Local], tmp_path: Path) -> None:
+    options = ("--data", str(tmp_path / "data"), "--no-tour")
+    first = start(*options)
+    box = {"id": first.ready["mailbox_id"]}
+    sent = first.api.send(box, "success@simulator.test")
+    first.api.settled(sent["message_id"], "delivered")
+    post(int(first.ready["mx"].rpartition(":")[2]), "ada@agents.test", "Kept?")
+    came = first.api.arrived(box)
+    assert 0 == first.stop()
+    second = start(*options)
+    kept = ("operator_key", "approver_key", "agent_key", "mailbox_id")
+    assert [first.ready[name] for name in kept] == [second.ready[name] for name in kept]
+    assert [came["message_id"], sent["message_id"]] == [
+        one["message_id"] for one in second.api.get("/v1/messages", mailbox_id=box["id"])["items"]
+    ]
+    assert "delivered" == second.api.get(f"/v1/messages/{sent['message_id']}")["status"]
+    second.api.settled(second.api.send(box, "success@simulator.test")["message_id"], "delivered")
+
+
+def five_free_ports() -> int:
+    """The first of five free ports in a row."""
+    while True:
+        base = free_port()
+        with Held(range(base, base + 5)) as taken:
+            if len(taken) == 5:
+                return base
+
+
+class Held:
+    """Hold those of the ports that are free."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self._ports = ports
+        self._held: list[socket.socket] = []
+
+    def __enter__(self) -> list[socket.socket]:
+        for port in self._ports:
+            probe = socket.socket()
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                probe.close()
+            else:
+                probe.listen()
+                self._held.append(probe)
+        return self._held
+
+    def __exit__(self, *_: object) -> None:
+        for probe in self._held:
+            probe.close()
+
+
+def test_port_base_names_five_ports_in_a_row(start: Callable[..., Local]) -> None:
+    base = five_free_ports()
+    world = start("--no-tour", "--port-base", str(base))
+    ports = [int(world.ready[name].split(":")[-1].split("/")[0]) for name in ("api_url", "mx", "dns", "outbox_url")]
+    assert [base, base + 1, base + 3, base + 4] == ports
+    sent = world.api.send({"id": world.ready["mailbox_id"]}, "success@simulator.test")
+    delivered = world.api.settled(sent["message_id"], "delivered")
+    assert "mx.simulator.test" == delivered["recipients"][0]["mx"]
+    with socket.create_connection(("127.0.0.1", base + 2), 5) as receivers:
+        assert receivers.recv(100).startswith(b"220 mx.simulator.test")
+
+
+@pytest.mark.parametrize("which", range(5), ids=["api", "mx", "receivers", "dns", "outbox"])
+def test_a_port_that_is_taken_is_named_and_the_status_is_2(which: int) -> None:
+    base = five_free_ports()
+    with Held([base + which]):
+        command = (*COMMAND, "--no-tour", "--port-base", str(base))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert 2 == done.returncode, done.stderr
+    assert "Traceback" not in done.stderr
+    assert str(base + which) in done.stderr
+    assert done.stderr.startswith("mailwright: ")
+    assert 1 == len(done.stderr.strip().splitlines())
+
+
+# --- the simulator's addresses ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    world = Local(tmp_path_factory.mktemp("world"), "--no-tour")
+    yield world
+    world.end()
+
+
+ADDRESSES = ("success", "bounce", "softbounce", "greylist", "complaint", "ooto", "spamfolder", "slow")
+LABELS = ("", "+label")
+labels = pytest.mark.parametrize("label", LABELS, ids=["bare", "labelled"])
+
+
+@pytest.fixture(scope="module")
+def sent(world: Local) -> dict[str, Json]:
+    """One message to each, all at once, since some take their time."""
+    box = {"id": world.ready["mailbox_id"]}
+    names = [name + label for name in ADDRESSES for label in LABELS]
+    return {name: world.api.send(box, f"{name}@simulator.test", subject=f"To {name}") for name in names}
+
+
+def outcome(world: Local, sent: dict[str, Json], name: str, status: str, within: float = 10) -> Json:
+    """What became of the recipient of that name."""
+    recipient: Json = world.api.settled(sent[name]["message_id"], status, within=within)["recipients"][0]
+    return recipient
+
+
+def in_outbox(world: Local, name: str) -> list[Json]:
+    """What the receiver of that name got."""
+    items: list[Json] = httpx2.get(world.ready["outbox_url"]).json()["items"]
+    return [one for one in items if f"{name}@simulator.test" in one["rcpt_to"]]
+
+
+def suppressed(world: Local) -> dict[str, str]:
+    return {one["address"]: one["reason"] for one in world.operator.everything("/v1/suppressions")}
+
+
+def told(world: Local, sent: dict[str, Json], name: str, kind: str) -> list[Any]:
+    """The events of that type about the message to that name."""
+    return [one["data"] for one in world.operator.events(kind) if one["data"].get("message_id") == sent[name]["message_id"]]
+
+
+@labels
+def test_success_accepts(world: Local, sent: dict[str, Json], label: str) -> None:
+    assert (250, "2.0.0") == (lambda one: (one["code"], one["enhanced"]))(outcome(world, sent, f"success{label}", "delivered"))
+    (got,) = in_outbox(world, f"success{label}")
+    assert ("pass", "pass", "inbox") == (got["verdicts"]["spf"], got["verdicts"]["dmarc"], got["folder"])
+    assert ["pass", "pass"] == [one["result"] for one in got["verdicts"]["dkim"]]
+
+
+@labels
+def test_bounce_refuses_for_good_and_the_address_is_suppressed(world: Local, sent: dict[str, Json], label: str) -> None:
+    recipient = outcome(world, sent, f"bounce{label}", "bounced")
+    assert (550, "5.1.1") == (recipient["code"], recipient["enhanced"])
+    assert recipient["text"] == told(world, sent, f"bounce{label}", "message.bounced")[0]["text"]
+    assert "hard_bounce" == suppressed(world)[f"bounce{label}@simulator.test"]
+    with pytest.raises(Refused, match="recipient_suppressed"):
+        world.api.send({"id": world.ready["mailbox_id"]}, f"bounce{label}@simulator.test")
+
+
+@labels
+def test_softbounce_refuses_for_now(world: Local, sent: dict[str, Json], label: str) -> None:
+    recipient = outcome(world, sent, f"softbounce{label}", "deferred")
+    assert (452, "4.2.2") == (recipient["code"], recipient["enhanced"])
+    assert recipient["next_attempt_at"]
+    assert f"softbounce{label}@simulator.test" not in suppressed(world)
+
+
+@labels
+def test_greylist_refuses_strangers_and_lets_them_in_later(world: Local, sent: dict[str, Json], label: str) -> None:
+    recipient = outcome(world, sent, f"greylist{label}", "deferred")
+    assert (451, "4.7.1") == (recipient["code"], recipient["enhanced"])
+    assert "Greylisted" in recipient["text"]
+    time.sleep(5.1 if label == "" else 0)
+    again = world.api.send({"id": world.ready["mailbox_id"]}, f"greylist{label}@simulator.test")
+    world.api.settled(again["message_id"], "delivered")
+
+
+@labels
+def test_complaint_reports_spam_and_the_address_is_suppressed(world: Local, sent: dict[str, Json], label: str) -> None:
+    outcome(world, sent, f"complaint{label}", "delivered")
+    eventually(lambda: told(world, sent, f"complaint{label}", "message.complained"), 10)
+    assert "abuse" == told(world, sent, f"complaint{label}", "message.complained")[0]["feedback_type"]
+    assert "complaint" == suppressed(world)[f"complaint{label}@simulator.test"]
+
+
+@labels
+def test_ooto_answers_that_nobody_is_in(world: Local, sent: dict[str, Json], label: str) -> None:
+    outcome(world, sent, f"ooto{label}", "delivered")
+    thread_id = sent[f"ooto{label}"]["thread_id"]
+    answer = world.api.arrived({"id": world.ready["mailbox_id"]}, thread_id=thread_id)
+    assert f"Out of office: Re: To ooto{label}" == answer["subject"]
+    assert answer["automatic"]
+
+
+@labels
+def test_suppressed_is_refused_without_a_label(world: Local, label: str) -> None:
+    box = {"id": world.ready["mailbox_id"]}
+    if label:
+        sent = world.api.send(box, f"suppressed{label}@simulator.test")
+        assert "5.1.1" == world.api.settled(sent["message_id"], "bounced")["recipients"][0]["enhanced"]
+    else:
+        with pytest.raises(Refused, match="recipient_suppressed") as refused:
+            world.api.send(box, "suppressed@simulator.test")
+        assert 422 == refused.value.answer.status_code
+
+
+@labels
+def test_spamfolder_accepts_and_files_it_as_spam(world: Local, sent: dict[str, Json], label: str) -> None:
+    outcome(world, sent, f"spamfolder{label}", "delivered")
+    assert ["spam"] == [one["folder"] for one in in_outbox(world, f"spamfolder{label}")]
+
+
+@labels
+def test_slow_takes_its_time_and_accepts(world: Local, sent: dict[str, Json], label: str) -> None:
+    outcome(world, sent, f"slow{label}", "delivered", within=15)
+    assert 1 == len(in_outbox(world, f"slow{label}"))
+
+
+def test_the_outbox_can_be_emptied(world: Local, sent: dict[str, Json]) -> None:
+    assert 204 == httpx2.delete(world.ready["outbox_url"]).status_code
+    assert {"items": []} == httpx2.get(world.ready["outbox_url"]).json()
