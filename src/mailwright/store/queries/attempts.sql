@@ -14,4 +14,4 @@ SELECT {columns} FROM attempts WHERE delivery_id = :delivery_id AND outcome IS N
 
 -- of_message(tenant_id, message_id)
 -- Every try for a message, in their order.
-SELECT {columns} FROM attempts WHERE message_id = :message_id AND tenant_id = :tenant_id ORDER BY seq;
+SELECT {columns} FROM attempts WHERE message_id = :message_id AND +tenant_id = :tenant_id ORDER BY seq;

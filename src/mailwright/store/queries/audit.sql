@@ -16,5 +16,5 @@ WHERE tenant_id = :tenant_id AND "index" > :after AND (:action IS NULL OR action
 -- page_of_subject(subject, tenant_id, action, after, limit)
 -- A tenant's entries about one thing, oldest first.
 SELECT {columns} FROM audit
-WHERE subject = :subject AND tenant_id = :tenant_id AND "index" > :after AND (:action IS NULL OR action = :action)
+WHERE subject = :subject AND +tenant_id = :tenant_id AND "index" > :after AND (:action IS NULL OR action = :action)
 ORDER BY "index" LIMIT :limit;

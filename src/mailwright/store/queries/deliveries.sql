@@ -14,13 +14,13 @@ SELECT {columns} FROM deliveries WHERE id = :id;
 
 -- of_message(tenant_id, message_id)
 -- What became of a message, in the order of its recipients.
-SELECT {columns} FROM deliveries WHERE message_id = :message_id AND tenant_id = :tenant_id ORDER BY seq;
+SELECT {columns} FROM deliveries WHERE message_id = :message_id AND +tenant_id = :tenant_id ORDER BY seq;
 
 -- due(now, busy, window, limit)
 -- The oldest of what is due, across tenants, leaving out busy domains (a JSON list). It looks at the first rows only
 -- (window), so that a long line for one busy domain costs no more than a short one.
-SELECT id FROM (
-    SELECT id, domain, due_at, seq FROM deliveries WHERE {open} AND due_at <= :now ORDER BY due_at, seq LIMIT :window) AS first_rows
+SELECT seq FROM (
+    SELECT domain, due_at, seq FROM deliveries WHERE {open} AND due_at <= :now ORDER BY due_at, seq LIMIT :window) AS first_rows
 WHERE domain NOT IN (SELECT value FROM json_each(:busy)) ORDER BY due_at, seq LIMIT :limit;
 
 -- due_elsewhere(now, beyond, steps)
@@ -31,13 +31,13 @@ WITH RECURSIVE heads (domain, step) AS (
     SELECT (SELECT min(domain) FROM deliveries WHERE {open} AND domain > heads.domain), step + 1
     FROM heads WHERE heads.domain IS NOT NULL AND step < :steps)
 SELECT heads.domain, (
-    SELECT id FROM deliveries WHERE {open} AND deliveries.domain = heads.domain AND due_at <= :now ORDER BY due_at, seq LIMIT 1)
+    SELECT seq FROM deliveries WHERE {open} AND deliveries.domain = heads.domain AND due_at <= :now ORDER BY due_at, seq LIMIT 1)
 FROM heads WHERE heads.domain IS NOT NULL;
 
--- claim(ids, lease_until)
+-- claim(seqs, lease_until)
 -- These rows (a JSON list) are taken, whichever tenants' they are.
 UPDATE deliveries SET due_at = :lease_until, fence = fence + 1, attempts = attempts + 1, leased = 1
-WHERE id IN (SELECT value FROM json_each(:ids)) RETURNING {columns};
+WHERE seq IN (SELECT value FROM json_each(:seqs)) RETURNING seq, {columns};
 
 -- {result}
 -- What a try changes.

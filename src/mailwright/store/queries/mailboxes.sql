@@ -38,8 +38,8 @@ SELECT uid_next, modseq FROM mailboxes WHERE id = :id;
 
 -- of_domain(tenant_id, domain_id, limit)
 -- The mailboxes of a domain: it can't go before they do.
-SELECT {columns} FROM mailboxes WHERE domain_id = :domain_id AND tenant_id = :tenant_id ORDER BY id LIMIT :limit;
+SELECT {columns} FROM mailboxes WHERE domain_id = :domain_id AND +tenant_id = :tenant_id ORDER BY id LIMIT :limit;
 
 -- of_agent(tenant_id, agent_id)
 -- The mailboxes of an agent: what its keys may see.
-SELECT {columns} FROM mailboxes WHERE agent_id = :agent_id AND tenant_id = :tenant_id ORDER BY id;
+SELECT {columns} FROM mailboxes WHERE agent_id = :agent_id AND +tenant_id = :tenant_id ORDER BY id;

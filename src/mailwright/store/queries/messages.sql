@@ -50,37 +50,40 @@ SELECT {columns} FROM messages WHERE mailbox_id = :mailbox_id AND rfc_message_id
 
 -- of_thread(tenant_id, thread_id, limit)
 -- A conversation, oldest first.
-SELECT {columns} FROM messages WHERE thread_id = :thread_id AND tenant_id = :tenant_id ORDER BY created_at, seq LIMIT :limit;
+SELECT {columns} FROM messages WHERE thread_id = :thread_id AND {ours} ORDER BY created_at, seq LIMIT :limit;
 
 -- place(tenant_id, id)
 -- Where a page ended.
 SELECT created_at, seq FROM messages WHERE tenant_id = :tenant_id AND id = :id;
 
+-- {ours}
+-- The tenant, where another column chooses the index: the plus tells SQLite not to take one that begins with tenant_id.
+    +tenant_id = :tenant_id
+
 -- {narrow}
 -- What a filter asks besides that which chooses the index.
-    tenant_id = :tenant_id
-    AND (created_at, seq) < (:before_at, :before_seq) AND created_at > :since
+    (created_at, seq) < (:before_at, :before_seq) AND created_at < :until AND created_at > :since
     AND (:direction IS NULL OR direction = :direction) AND (:status IS NULL OR status = :status)
 
--- page(tenant_id, before_at, before_seq, since, direction, status, limit)
+-- page(tenant_id, before_at, before_seq, until, since, direction, status, limit)
 -- Messages of the tenant.
-SELECT {columns} FROM messages WHERE {narrow} ORDER BY created_at DESC, seq DESC LIMIT :limit;
+SELECT {columns} FROM messages WHERE tenant_id = :tenant_id AND {narrow} ORDER BY created_at DESC, seq DESC LIMIT :limit;
 
--- page_of_mailbox(mailbox_id, tenant_id, before_at, before_seq, since, direction, status, limit)
+-- page_of_mailbox(mailbox_id, tenant_id, before_at, before_seq, until, since, direction, status, limit)
 -- Messages of one mailbox.
-SELECT {columns} FROM messages WHERE mailbox_id = :mailbox_id AND {narrow} ORDER BY created_at DESC, seq DESC LIMIT :limit;
+SELECT {columns} FROM messages WHERE mailbox_id = :mailbox_id AND {ours} AND {narrow} ORDER BY created_at DESC, seq DESC LIMIT :limit;
 
--- page_of_thread(thread_id, mailbox_id, tenant_id, before_at, before_seq, since, direction, status, limit)
+-- page_of_thread(thread_id, mailbox_id, tenant_id, before_at, before_seq, until, since, direction, status, limit)
 -- Messages of one conversation.
 SELECT {columns} FROM messages
-WHERE thread_id = :thread_id AND (:mailbox_id IS NULL OR mailbox_id = :mailbox_id) AND {narrow}
+WHERE thread_id = :thread_id AND (:mailbox_id IS NULL OR mailbox_id = :mailbox_id) AND {ours} AND {narrow}
 ORDER BY created_at DESC, seq DESC LIMIT :limit;
 
 -- {beside}
 -- What a filter asks besides, where the index is made of something else than mailbox and thread.
-    (:thread_id IS NULL OR thread_id = :thread_id) AND (:mailbox_id IS NULL OR mailbox_id = :mailbox_id) AND {narrow}
+    (:thread_id IS NULL OR thread_id = :thread_id) AND (:mailbox_id IS NULL OR mailbox_id = :mailbox_id) AND {ours} AND {narrow}
 
--- page_of_label(label, thread_id, mailbox_id, tenant_id, before_at, before_seq, since, direction, status, limit)
+-- page_of_label(label, thread_id, mailbox_id, tenant_id, before_at, before_seq, until, since, direction, status, limit)
 -- Messages with a label.
 SELECT {columns} FROM (SELECT created_at AS found_at, seq AS found FROM message_labels WHERE tenant_id = :tenant_id AND label = :label)
 CROSS JOIN messages ON seq = found
@@ -97,13 +100,13 @@ ORDER BY found_at DESC, found DESC LIMIT :limit;
 -- Messages beyond the end of the index of words: they wait to be indexed.
     seq > (SELECT coalesce(max(id), 0) FROM message_words_docsize)
 
--- search(match, label, thread_id, mailbox_id, tenant_id, before_at, before_seq, since, direction, status, limit)
+-- search(match, label, thread_id, mailbox_id, tenant_id, before_at, before_seq, until, since, direction, status, limit)
 -- Messages that have some words, in the order in which they came: that of the index of words.
 SELECT {columns} FROM (SELECT rowid AS found FROM message_words WHERE message_words MATCH :match)
 CROSS JOIN messages ON seq = found
 WHERE found < :before_seq AND {words} ORDER BY found DESC LIMIT :limit;
 
--- page_of_unindexed(label, thread_id, mailbox_id, tenant_id, before_at, before_seq, since, direction, status)
+-- page_of_unindexed(label, thread_id, mailbox_id, tenant_id, before_at, before_seq, until, since, direction, status)
 -- Newer messages than those, whatever their words; there are not many.
 SELECT {columns} FROM messages WHERE {waiting} AND seq < :before_seq AND {words} ORDER BY seq DESC;
 

@@ -22,5 +22,6 @@ SELECT {columns} FROM suppressions WHERE tenant_id = :tenant_id AND id > :after 
 
 -- matching(tenant_id, addresses)
 -- Those of the addresses (a JSON list) that are on the tenant's list.
-SELECT {columns} FROM suppressions
-WHERE tenant_id = :tenant_id AND address IN (SELECT value FROM json_each(:addresses)) ORDER BY address;
+SELECT {columns} FROM (SELECT value AS asked FROM json_each(:addresses))
+CROSS JOIN suppressions ON suppressions.tenant_id = :tenant_id AND suppressions.address = asked
+ORDER BY address;

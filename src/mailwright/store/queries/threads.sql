@@ -28,7 +28,7 @@ WHERE tenant_id = :tenant_id AND (last_at, seq) < (:before_at, :before_seq) ORDE
 -- page_of_mailbox(mailbox_id, tenant_id, before_at, before_seq, limit)
 -- The threads of one mailbox.
 SELECT {columns} FROM threads
-WHERE mailbox_id = :mailbox_id AND tenant_id = :tenant_id AND (last_at, seq) < (:before_at, :before_seq)
+WHERE mailbox_id = :mailbox_id AND +tenant_id = :tenant_id AND (last_at, seq) < (:before_at, :before_seq)
 ORDER BY last_at DESC, seq DESC LIMIT :limit;
 
 -- candidates(mailbox_id, rfc_ids)

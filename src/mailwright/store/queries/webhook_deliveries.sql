@@ -15,7 +15,7 @@ SELECT seq FROM webhook_deliveries WHERE tenant_id = :tenant_id AND id = :id;
 -- page(tenant_id, webhook_id, before_seq, limit)
 -- What a webhook was told, newest first.
 SELECT {columns} FROM webhook_deliveries
-WHERE webhook_id = :webhook_id AND tenant_id = :tenant_id AND seq < :before_seq ORDER BY seq DESC LIMIT :limit;
+WHERE webhook_id = :webhook_id AND +tenant_id = :tenant_id AND seq < :before_seq ORDER BY seq DESC LIMIT :limit;
 
 -- under_way(now)
 -- The webhooks of all tenants that somebody is calling right now.
@@ -23,24 +23,24 @@ SELECT DISTINCT webhook_id FROM webhook_deliveries WHERE leased = 1 AND due_at >
 
 -- due(now, busy, window, limit)
 -- The oldest of what is due, across tenants, leaving out busy webhooks (a JSON list); it looks at the first rows only (window).
-SELECT id FROM (
-    SELECT id, webhook_id, due_at, event_cursor, seq FROM webhook_deliveries
+SELECT seq FROM (
+    SELECT webhook_id, due_at, event_cursor, seq FROM webhook_deliveries
     WHERE status = 'pending' AND due_at <= :now ORDER BY due_at, event_cursor, seq LIMIT :window) AS first_rows
 WHERE webhook_id NOT IN (SELECT value FROM json_each(:busy)) ORDER BY due_at, event_cursor, seq LIMIT :limit;
 
 -- due_elsewhere(now, busy, limit)
 -- As due, past a long line for busy webhooks: the oldest row of each of the others.
-SELECT id FROM (
+SELECT seq FROM (
     SELECT (
-        SELECT id FROM webhook_deliveries
-        WHERE status = 'pending' AND webhook_deliveries.webhook_id = webhooks.id AND due_at <= :now ORDER BY due_at, seq LIMIT 1) AS id
+        SELECT seq FROM webhook_deliveries
+        WHERE status = 'pending' AND webhook_deliveries.webhook_id = webhooks.id AND due_at <= :now ORDER BY due_at, seq LIMIT 1) AS seq
     FROM webhooks WHERE status = 'active' AND webhooks.id NOT IN (SELECT value FROM json_each(:busy))) AS oldest
-WHERE id IS NOT NULL LIMIT :limit;
+WHERE seq IS NOT NULL LIMIT :limit;
 
--- claim(ids, lease_until)
+-- claim(seqs, lease_until)
 -- These rows (a JSON list) are taken, whichever tenants' they are.
 UPDATE webhook_deliveries SET due_at = :lease_until, fence = fence + 1, attempts = attempts + 1, leased = 1
-WHERE id IN (SELECT value FROM json_each(:ids)) RETURNING {columns};
+WHERE seq IN (SELECT value FROM json_each(:seqs)) RETURNING {columns};
 
 -- finish(tenant_id, id, status, due_at, attempts, response_status, response_body, error, at, fence)
 -- The result of a try, unless somebody else has taken the row since.

@@ -2,7 +2,8 @@
 
 Commits only append to the log. A thread copies it with a connection of its own (PASSIVE: it hinders nobody). While mail keeps
 coming there is always a rest that it has not seen, so the log would grow for ever: right after such a copy the commit thread
-copies that short rest between two groups, and the next group starts the log from its beginning.
+copies that short rest between two groups, and the next group starts the log from its beginning. Nobody is ever waited for:
+a script that reads for long keeps the log growing until it ends, and `Options.browse_time` ends it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import apsw
 
 from mailwright.store.sqlite.connection import open_checkpointer
 from mailwright.store.sqlite.options import Options
+
+
+PASSES = 3  # each copies what came in during the one before, so that the rest is short
 
 
 class Checkpointer:
@@ -40,7 +44,7 @@ class Checkpointer:
     def _grown(self, connection: apsw.Connection, name: str, pages: int) -> int:
         self._dirty = True
         self.log_size = pages * self._page
-        if self.log_size > self._options.checkpoint_size:
+        if self.log_size > self._options.checkpoint_size and not self._rest_wanted:
             self._wake.set()
         return apsw.SQLITE_OK
 
@@ -49,16 +53,7 @@ class Checkpointer:
         if not self._rest_wanted:
             return
         self._rest_wanted = False
-        mode = apsw.SQLITE_CHECKPOINT_PASSIVE
-        if self.log_size > self._options.log_limit:
-            mode = apsw.SQLITE_CHECKPOINT_RESTART  # somebody reads old pages for long: wait for him a little
-            connection.set_busy_timeout(500)
-        try:
-            connection.wal_checkpoint(mode=mode)
-        except apsw.Error as error:
-            self.trouble = str(error)  # the next one makes up for it: nothing that is committed depends on it
-        finally:
-            connection.set_busy_timeout(0)
+        self._checkpoint(connection)
 
     def _work(self) -> None:
         while not self._stop:
@@ -69,13 +64,24 @@ class Checkpointer:
                 self._copy()
 
     def _copy(self) -> None:
-        try:
-            pages, _ = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except apsw.Error as error:
-            self.trouble = str(error)
-            return
-        self.trouble = None
+        pages = 0
+        for _ in range(PASSES):
+            pages = self._checkpoint(self._connection)
+            if pages * self._page < self._options.checkpoint_size:
+                break
         self._rest_wanted = pages * self._page > self._options.checkpoint_size // 2
+
+    def _checkpoint(self, connection: apsw.Connection) -> int:
+        try:
+            pages, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.BusyError:
+            return 0  # the other thread is at it
+        except apsw.Error as error:
+            # The next one makes up for it: nothing that is committed depends on it.
+            self.trouble = f"{type(error).__name__}: {error}"
+            return 0
+        self.trouble = None
+        return pages
 
     def close(self) -> None:
         """Stop the thread, and put the whole log into the database."""

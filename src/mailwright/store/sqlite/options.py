@@ -17,5 +17,6 @@ class Options:
     cache: int = 64 * 1024 * 1024  # pages kept in memory by the writing connection
     checkpoint_size: int = 64 * 1024 * 1024  # of the write-ahead log, beyond which it is copied into the database
     checkpoint_time: float = 5.0  # how often it is copied while there is anything to copy
-    log_limit: int = 256 * 1024 * 1024  # of the write-ahead log, beyond which writers wait until it is copied
+    log_limit: int = 128 * 1024 * 1024  # what the file of the log shrinks to again after it had to grow
     browsers: int = 2  # threads for lists and searches
+    browse_time: float = 10.0  # how long one of those may take

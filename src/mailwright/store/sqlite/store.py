@@ -8,6 +8,7 @@ committed before they began and nothing else.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import queue
 import time
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import TypeVar
 
@@ -39,21 +41,30 @@ from mailwright.store.topics import Topics
 
 T = TypeVar("T")
 
+STEPS = 20_000  # of SQLite's machine, some milliseconds, between two looks at the clock
 STRAY_AGE = 3600.0  # seconds after which a file without a row belongs to nobody
 
 
 class Reader:
     """A connection that reads, one script at a time."""
 
-    def __init__(self, path: Path) -> None:
-        """To the database there."""
+    def __init__(self, path: Path, patience: float = math.inf) -> None:
+        """To the database there; `patience` is how many seconds a script may take."""
         self.connection = open_reader(path)
+        self.closed = False
+        self._patience = patience
+        self._deadline = math.inf
+        if patience < math.inf:
+            self.connection.set_progress_handler(lambda: monotonic() > self._deadline, STEPS)
         self._session = Session(self.connection)
         self.tables = Tables(self._session)
         self._control = self.connection.cursor()
 
     def run(self, script: Script[T]) -> T:
         """Run the script on one state of the database; raises StorageBusy."""
+        if self.closed:
+            raise StorageBusy(details={"reason": "closed"})
+        self._deadline = monotonic() + self._patience
         try:
             self._control.execute("BEGIN")
             self._session.live = True
@@ -62,8 +73,22 @@ class Reader:
             finally:
                 self._session.live = False
                 self._control.execute("ROLLBACK")
+        except apsw.ReadOnlyError as error:
+            raise RuntimeError("a reading script may not write") from error
+        except apsw.InterruptError as error:
+            raise StorageBusy("That took too long; ask for less.", details={"reason": "slow"}) from error
         except TROUBLE as error:
             raise busy(error) from error
+
+    def unhurried(self) -> apsw.Connection:
+        """The connection, for what takes as long as it takes."""
+        self._deadline = math.inf
+        return self.connection
+
+    def close(self) -> None:
+        """No more scripts."""
+        self.closed = True
+        self.connection.close()
 
     def blob_files(self) -> set[str]:
         """The blobs that are files."""
@@ -89,7 +114,7 @@ class SqliteStore:
         self._writer.words = WordIndex(self._reader.run(lambda tx: self._reader.tables.message_rows.unindexed()))
         self._readers: queue.SimpleQueue[Reader] = queue.SimpleQueue()
         for _ in range(options.browsers):
-            self._readers.put(Reader(path))
+            self._readers.put(Reader(path, options.browse_time))
         self._browsers = options.browsers
         self._pool = ThreadPoolExecutor(options.browsers, "browse")
         self._files = ThreadPoolExecutor(2, "files")
@@ -103,7 +128,6 @@ class SqliteStore:
 
     async def read(self, script: Script[T]) -> T:
         """Run a reading script on committed data, on the event loop."""
-        self._check_open()
         return self._reader.run(script)
 
     async def browse(self, script: Script[T]) -> T:
@@ -147,7 +171,8 @@ class SqliteStore:
 
         def look() -> list[str]:
             with self._borrowed() as reader:
-                return problems(reader.connection, reader.blob_files(), self._folder)
+                files = reader.blob_files()
+                return problems(reader.unhurried(), files, self._folder)
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, look)
 
@@ -172,9 +197,9 @@ class SqliteStore:
         await self._writer.close()
         self._pool.shutdown()
         self._files.shutdown()
-        self._reader.connection.close()
+        self._reader.close()
         for _ in range(self._browsers):
-            self._readers.get().connection.close()
+            self._readers.get().close()
         self._checkpointer.close()
         self._lock.release()
 

@@ -192,11 +192,13 @@ class Writer:
         """
         stop = monotonic() + self._options.group_time
         try:
-            while self._queue and len(group.works) < self._options.group_size and monotonic() < stop:
+            while self._queue and len(group.works) < self._options.group_size:
                 work = self._queue.popleft()
                 if not work.caller.done():  # else its caller gave up before it began
                     group.works.append(work)
                     self._run(work, group.notes)
+                if monotonic() > stop:
+                    return
         except _Spoilt:
             self._control.execute("ROLLBACK")
             self._control.execute("BEGIN IMMEDIATE")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mailwright.core.model import Attempt, Delivery
 from mailwright.core.ports import Taken, Topic
 from mailwright.store.database import Database
-from mailwright.store.rows import ATTEMPT, DELIVERY, Value, words_to_json
+from mailwright.store.rows import ATTEMPT, DELIVERY, Value, to_json, words_to_json
 from mailwright.store.statements import load
 
 _SQL = load("deliveries", DELIVERY.columns)
@@ -44,23 +44,22 @@ class Deliveries:
     async def claim(self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str]) -> list[Delivery]:
         """Take due deliveries, oldest due first."""
         busy = words_to_json(list(busy_domains))
-        ids = [row[0] for row in await self._db.all(_SQL["due"], (now, busy, max(WINDOW, limit), limit))]
-        if not ids and busy_domains:
-            ids = await self._past_the_line(now, limit, frozenset(busy_domains))
-        if not ids:
+        seqs = [row[0] for row in await self._db.all(_SQL["due"], (now, busy, max(WINDOW, limit), limit))]
+        if not seqs and busy_domains:
+            seqs = await self._past_the_line(now, limit, frozenset(busy_domains))
+        if not seqs:
             return []
-        taken = [DELIVERY.decode(row) for row in await self._db.all(_SQL["claim"], (words_to_json(ids), lease_until))]
-        order = {id: index for index, id in enumerate(ids)}
-        return sorted(taken, key=lambda row: order[row.id])
+        taken = {seq: row for seq, *row in await self._db.all(_SQL["claim"], (to_json(seqs), lease_until))}
+        return [DELIVERY.decode(taken[seq]) for seq in seqs]
 
-    async def _past_the_line(self, now: int, limit: int, busy: frozenset[str]) -> list[str]:
+    async def _past_the_line(self, now: int, limit: int, busy: frozenset[str]) -> list[int]:
         heads = await self._db.all(_SQL["due_elsewhere"], (now, self._beyond, STEPS))
-        found = [(domain, id) for domain, id in heads if id is not None and domain not in busy][:limit]
+        found = [(domain, seq) for domain, seq in heads if seq is not None and domain not in busy][:limit]
         if found:
             self._beyond = found[-1][0]
         else:
             self._beyond = heads[-1][0] if len(heads) == STEPS else ""
-        return [id for _, id in found]
+        return [seq for _, seq in found]
 
     async def finish(self, row: Delivery) -> bool:
         """Write a result; False where the fence moved on."""

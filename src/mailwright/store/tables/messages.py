@@ -88,10 +88,9 @@ class Messages(Rows[Message]):
     async def page(self, tenant_id: str, narrow: MessageFilter, before_id: str | None, limit: int) -> list[Message]:
         """Newest first, from after that place on."""
         at, seq = await placed(self._db, _SQL["place"], tenant_id, before_id)
-        if narrow.before is not None and narrow.before <= at:
-            at, seq = narrow.before, seq if narrow.text else 0
+        until = ENDLESS if narrow.before is None else narrow.before
         since = -ENDLESS if narrow.after is None else narrow.after
-        rest = (tenant_id, at, seq, since, narrow.direction, narrow.status, limit)
+        rest = (tenant_id, min(at, until), seq, until, since, narrow.direction, narrow.status, limit)
         if narrow.text is not None and (words := words_of(narrow.text)[:MAX_SEARCHED]):
             beside = (narrow.label, narrow.thread_id, narrow.mailbox_id, *rest)
             new = [row for row in await self._all("page_of_unindexed", *beside[:-1]) if matches(words, message_words(row))]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mailwright.core.model import Webhook, WebhookDelivery
 from mailwright.core.ports import Taken, Topic
 from mailwright.store.database import Database
-from mailwright.store.rows import WEBHOOK, WEBHOOK_DELIVERY, words_to_json
+from mailwright.store.rows import WEBHOOK, WEBHOOK_DELIVERY, to_json, words_to_json
 from mailwright.store.statements import load
 from mailwright.store.tables.base import ENDLESS, ClientRows
 
@@ -53,8 +53,8 @@ class Webhooks(ClientRows[Webhook]):
             found = await self._db.all(_DELIVERIES["due_elsewhere"], (now, busy, limit))
         if not found:
             return []
-        ids = words_to_json([row[0] for row in found])
-        taken = await self._db.all(_DELIVERIES["claim"], (ids, lease_until))
+        seqs = to_json([row[0] for row in found])
+        taken = await self._db.all(_DELIVERIES["claim"], (seqs, lease_until))
         return sorted(map(WEBHOOK_DELIVERY.decode, taken), key=lambda row: (row.event_cursor, row.created_at))
 
     async def finish(self, row: WebhookDelivery) -> bool:

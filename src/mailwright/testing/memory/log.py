@@ -1,0 +1,108 @@
+"""Events, the audit log and saved responses, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from mailwright.core.model import AuditEntry, Event
+from mailwright.core.ports import SavedResponse, Taken, Topic
+from mailwright.testing.memory.journal import Journal, Shelf
+
+
+class Events:
+    """`core.ports.Events`."""
+
+    def __init__(self, journal: Journal) -> None:
+        """Empty."""
+        self._journal = journal
+        self._rows: Shelf[int, Event] = Shelf(journal)
+        self._next = 1
+
+    async def append(self, event: Event) -> int:
+        """Add to the log; the cursor it got."""
+        self._journal.topics.add(Topic.EVENTS)
+        cursor, self._next = self._next, self._next + 1
+        # As it would come back from a database: nothing but what JSON knows.
+        data = msgspec.json.decode(msgspec.json.encode(event.data))
+        self._rows.set(cursor, replace(event, cursor=cursor, data=data))
+        return cursor
+
+    async def after(self, tenant_id: str, cursor: int, mailbox_id: str | None, types: Sequence[str], limit: int) -> list[Event]:
+        """Oldest first."""
+        return [
+            row
+            for row in self._rows
+            if row.tenant_id == tenant_id
+            and row.cursor > cursor
+            and mailbox_id in (None, row.mailbox_id)
+            and (not types or row.type in types)
+        ][:limit]
+
+    async def of_message(self, tenant_id: str, message_id: str) -> list[Event]:
+        """Those whose data names the message as `message_id`, oldest first."""
+        return [row for row in self._rows if (row.tenant_id, row.data.get("message_id")) == (tenant_id, message_id)]
+
+    async def last(self, tenant_id: str) -> int:
+        """The newest cursor of the tenant, 0 where there is none."""
+        return max((row.cursor for row in self._rows if row.tenant_id == tenant_id), default=0)
+
+
+class Audit:
+    """`core.ports.Audit`."""
+
+    def __init__(self, journal: Journal) -> None:
+        """Empty."""
+        self._rows: Shelf[int, AuditEntry] = Shelf(journal)
+        self._last: Shelf[str, AuditEntry] = Shelf(journal)
+
+    async def append(self, row: AuditEntry) -> None:
+        """Add an entry; raises Taken where its index is."""
+        if self._rows.get(row.index) is not None:
+            raise Taken(str(row.index))
+        self._rows.set(row.index, row)
+        last = await self.last()
+        if last is None or last.index < row.index:
+            self._last.set("last", row)
+
+    async def last(self) -> AuditEntry | None:
+        """The newest entry."""
+        return self._last.get("last")
+
+    async def page(self, tenant_id: str, subject: str | None, action: str | None, after: int, limit: int) -> list[AuditEntry]:
+        """Oldest first."""
+        return [
+            row
+            for row in sorted(self._rows, key=lambda row: row.index)
+            if row.tenant_id == tenant_id
+            and row.index > after
+            and subject in (None, row.subject)
+            and action in (None, row.action)
+        ][:limit]
+
+
+class Idempotency:
+    """`core.ports.Idempotency`."""
+
+    def __init__(self, journal: Journal) -> None:
+        """Empty."""
+        self._rows: Shelf[tuple[str, str], SavedResponse] = Shelf(journal)
+
+    async def get(self, tenant_id: str, key: str) -> SavedResponse | None:
+        """The answer that was given."""
+        return self._rows.get((tenant_id, key))
+
+    async def add(self, tenant_id: str, key: str, saved: SavedResponse) -> None:
+        """Keep the answer; raises Taken where there is one."""
+        if self._rows.get((tenant_id, key)) is not None:
+            raise Taken(key)
+        self._rows.set((tenant_id, key), saved)
+
+    async def forget_before(self, created_at: int) -> int:
+        """Drop old answers; how many."""
+        old = [key for key, row in self._rows.entries() if row.created_at < created_at]
+        for key in old:
+            self._rows.drop(key)
+        return len(old)
