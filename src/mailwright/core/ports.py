@@ -109,14 +109,21 @@ class BlobRows(Protocol):
 
 
 class Table(Protocol[Row]):
-    """Rows of one noun. Every read names the tenant; another tenant's row is as good as none (S26)."""
+    """Rows of one noun. Every read names the tenant; another tenant's row is as good as none (S26).
+
+    Lists that take `after` go by id, so that a page goes on even where its last row is gone. Lists that take `before_id` go
+    by time, latest first; see `place`.
+    """
 
     async def get(self, tenant_id: str, id: str) -> Row | None: ...
     async def add(self, row: Row) -> None:
         """Insert. Raises `Taken` when a unique value (id, name, address, client_id) is there already."""
 
     async def put(self, row: Row) -> None:
-        """Replace the row of the same id; counters that only rise (uid_next, modseq) are left to their own methods."""
+        """Replace the row of the same id; counters that only rise (uid_next, modseq) are left to their own methods.
+
+        Raises KeyError where there is no such row, and `Taken` where its new name is in use.
+        """
 
     async def remove(self, tenant_id: str, id: str) -> bool: ...
     async def by_client_id(self, tenant_id: str, client_id: str) -> Row | None: ...
@@ -173,14 +180,14 @@ class Mailboxes(Table[Mailbox], Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages to list, newest first; `None` does not narrow. `after` and `before` are times."""
+    """Which messages to list, newest first; `None` does not narrow. `after` and `before` are times, themselves left out."""
 
     mailbox_id: str | None = None
     thread_id: str | None = None
     direction: str | None = None
     status: str | None = None
     label: str | None = None
-    text: str | None = None  # words that all must occur in subject, addresses or preview
+    text: str | None = None  # words of subject, addresses or preview: all of them, those of 3 and more letters as beginnings
     after: int | None = None
     before: int | None = None
 
@@ -210,7 +217,10 @@ class Queue(Protocol):
     async def get(self, delivery_id: str) -> Delivery | None: ...
     async def of_message(self, tenant_id: str, message_id: str) -> list[Delivery]: ...
     async def claim(self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str]) -> list[Delivery]:
-        """Take due deliveries (oldest due first), none for `busy_domains`: due_at := lease_until, fence and attempts + 1."""
+        """Take due deliveries (oldest due first), none for `busy_domains`: due_at := lease_until, fence and attempts + 1.
+
+        Due are those that are queued, deferred or scheduled; what has any other status has no way out of here (I5).
+        """
 
     async def finish(self, row: Delivery) -> bool:
         """Write status, due_at and the last reply, unless the fence moved on: then False, and nothing is written."""
@@ -235,8 +245,11 @@ class Queue(Protocol):
 class Approvals(Table[Approval], Protocol):
     async def page(
         self, tenant_id: str, status: ApprovalStatus | None, mailbox_id: str | None, after: str | None, limit: int
-    ) -> list[Approval]: ...
-    async def overdue(self, now: int, limit: int) -> list[Approval]: ...
+    ) -> list[Approval]:
+        """Oldest first, from after the approval of that id on."""
+
+    async def overdue(self, now: int, limit: int) -> list[Approval]:
+        """Pending ones of all tenants that expired, the longest over first."""
 
 
 class Events(Protocol):
@@ -246,7 +259,9 @@ class Events(Protocol):
     async def after(self, tenant_id: str, cursor: int, mailbox_id: str | None, types: Sequence[str], limit: int) -> list[Event]:
         """Events after the cursor, oldest first; empty `types` means all."""
 
-    async def of_message(self, tenant_id: str, message_id: str) -> list[Event]: ...
+    async def of_message(self, tenant_id: str, message_id: str) -> list[Event]:
+        """Those whose data names the message as `message_id`, oldest first."""
+
     async def last(self, tenant_id: str) -> int:
         """The newest cursor of the tenant, 0 where there is none."""
 
@@ -258,7 +273,10 @@ class Webhooks(Table[Webhook], Protocol):
 
     async def add_deliveries(self, rows: Sequence[WebhookDelivery]) -> None: ...
     async def claim(self, now: int, lease_until: int, limit: int) -> list[WebhookDelivery]:
-        """As `Queue.claim`; in the order of events within one webhook."""
+        """As `Queue.claim`, in the order of events, and nothing of a webhook that has a delivery claimed.
+
+        So one webhook gets its events in order, except that one which failed does not hold up those after it.
+        """
 
     async def finish(self, row: WebhookDelivery) -> bool: ...
     async def release(self, now: int) -> int:
