@@ -30,7 +30,8 @@ Moment = Annotated[datetime, Meta(tz=True)]
 """A time that we are told: RFC 3339 with an offset."""
 
 # Both for our checks and for readers of OpenAPI: `$` would let a line break at the end pass in one of the two dialects.
-ONE_LINE = r"^(?![\s\S]*[\x00-\x1f\x7f])"
+# U+0085, U+2028 and U+2029 are line breaks too, to whoever asks Unicode.
+ONE_LINE = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028\u2029])"
 NO_NUL = r"^(?![\s\S]*\x00)"
 
 Line = Annotated[str, Meta(max_length=998, pattern=ONE_LINE)]
