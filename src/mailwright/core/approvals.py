@@ -24,7 +24,7 @@ from mailwright.core.model import (
     MessageStatus,
     OversightMode,
 )
-from mailwright.core.policy import Outgoing, Send, judge
+from mailwright.core.policy import Outgoing, Send, judge, tighten
 from mailwright.core.ports import Ports, Tx
 
 HOUR = 3_600_000
@@ -157,7 +157,9 @@ async def _to_queue(tx: Tx, ports: Ports, caller: Caller, approval: Approval, me
     assert domain is not None
     assert message.oversight_mode is not None
     assert message.digest is not None
-    outgoing = Outgoing(message.digest, message.oversight_mode, approval)
+    # What was tightened meanwhile counts; what was loosened does not change what was asked.
+    mode = tighten(mailbox.oversight_mode, message.oversight_mode)
+    outgoing = Outgoing(message.digest, mode, approval)
     decision = judge(outgoing, mailbox, domain, require_alignment=ports.settings.require_alignment, now=ports.clock.now())
     if not isinstance(decision, Send):
         raise BlockedByPolicy(f"It can't be sent now: {getattr(decision, 'reason', decision)}")

@@ -87,7 +87,8 @@ def judge(outgoing: Outgoing, mailbox: Mailbox, domain: Domain, *, require_align
     rule = MODES[outgoing.mode][1]
     if rule is Outbound.REFUSE:
         return Refuse("blocked_by_policy", f"the mailbox is {outgoing.mode.value}: nothing is sent from it")
-    if rule is Outbound.HOLD:
+    # Where somebody is to get copies and nobody is named, the stricter rule stands in.
+    if rule is Outbound.HOLD or (rule is Outbound.SEND_AND_COPY and not mailbox.overseer):
         return _gate(outgoing, now)
     copy_to = mailbox.overseer if rule is Outbound.SEND_AND_COPY else None
     return Send((f"mode {outgoing.mode.value}: sent at once",), copy_to)

@@ -43,7 +43,7 @@ async def enqueue(
     send_at: int | None = None,
     suppressed: Sequence[str] = (),
 ) -> Message:
-    """Queue a message for its recipients; `suppressed` ones get a row that says so and is never tried."""
+    """Queue a message for its recipients; `suppressed` ones get a row that says so, are told, and are never tried."""
     now = ports.clock.now()
     due = max(now, send_at or 0)
     waiting = MessageStatus.SCHEDULED if due > now else MessageStatus.QUEUED
@@ -67,6 +67,11 @@ async def enqueue(
     queued = replace(message, status=worst(row.status for row in rows))
     if queued.status is not message.status:
         await tx.messages.put(queued)
+    for row in rows:
+        if row.status is MessageStatus.SUPPRESSED:
+            await tell_suppressed(tx, ports, message, row.recipient)
+    if all(over(row.status) for row in rows):
+        return queued
     data = {
         "message_id": message.id,
         "thread_id": message.thread_id,
@@ -78,6 +83,13 @@ async def enqueue(
     }
     await publish(tx, ports, EventType.MESSAGE_QUEUED, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
     return queued
+
+
+async def tell_suppressed(tx: Tx, ports: Ports, message: Message, recipient: str) -> None:
+    """A recipient is left out."""
+    data = {"message_id": message.id, "thread_id": message.thread_id, "recipient": recipient}
+    event = EventType.MESSAGE_SUPPRESSED
+    await publish(tx, ports, event, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
 
 
 async def show_worst(tx: Tx, tenant_id: str, message_id: str) -> None:

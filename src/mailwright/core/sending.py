@@ -25,6 +25,7 @@ from mailwright.core.errors import (
     NotPending,
     RecipientSuppressed,
     Refusal,
+    StorageBusy,
 )
 from mailwright.core.events import EventType, publish
 from mailwright.core.messages import checked_labels, load
@@ -192,7 +193,11 @@ async def _keep(ports: Ports, blob_id: str, raw: bytes) -> bytes | Spool:
     if len(raw) <= IN_MEMORY:
         return raw
     spool = ports.store.blobs.spool()
-    spool.write(raw)
+    try:
+        spool.write(raw)
+    except OSError as full:
+        spool.discard()
+        raise StorageBusy(details={"reason": full.strerror}) from full
     await ports.store.blobs.settle(spool, blob_id)
     return spool
 
@@ -213,14 +218,20 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
     decision = _judged(ports, Outgoing(digest, mode), mailbox, domain)
     message = await _file(tx, ports, mailbox, prepared, _Verdict(mode, digest, isinstance(decision, Hold)))
     await audit.record(tx, ports, caller, f"message.{message.status.value}", message.id, {"digest": digest})
-    await _tell_suppressed(tx, ports, message, list(blocked))
     if isinstance(decision, Hold):
         approval = await _hold(tx, ports, message, prepared.recipients, decision, wanted.send_at)
         return Submitted(message, approval, tuple(blocked))
     assert isinstance(decision, Send)
-    recipients = prepared.recipients + ((decision.copy_to,) if decision.copy_to else ())
+    recipients = _with_copy(prepared.recipients, decision.copy_to)
+    blocked = await suppression.suppressed(tx, caller.tenant_id, recipients) if decision.copy_to else blocked
     queued = await queueing.enqueue(tx, ports, message, recipients, send_at=wanted.send_at, suppressed=tuple(blocked))
     return Submitted(queued, None, tuple(blocked))
+
+
+def _with_copy(recipients: tuple[str, ...], overseer: str | None) -> tuple[str, ...]:
+    """The overseer of a monitored mailbox gets a copy, unless one goes there anyway."""
+    known = {suppression.normal(address) for address in recipients}
+    return recipients if overseer is None or suppression.normal(overseer) in known else (*recipients, overseer)
 
 
 def _judged(ports: Ports, outgoing: Outgoing, mailbox: Mailbox, domain: Domain) -> Decision:
@@ -302,18 +313,6 @@ async def _hold(
     }
     await publish(tx, ports, EventType.MESSAGE_HELD, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
     return approval
-
-
-async def _tell_suppressed(tx: Tx, ports: Ports, message: Message, blocked: Sequence[str]) -> None:
-    for address in blocked:
-        await publish(
-            tx,
-            ports,
-            EventType.MESSAGE_SUPPRESSED,
-            tenant_id=message.tenant_id,
-            mailbox_id=message.mailbox_id,
-            data={"message_id": message.id, "thread_id": message.thread_id, "recipient": address},
-        )
 
 
 async def cancel(tx: Tx, ports: Ports, caller: Caller, message_id: str) -> Message:
