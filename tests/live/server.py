@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from live.rest import Api
+from live.processes import alive, descendants
+from live.rest import Api, eventually
 
 PATIENCE = 20.0  # seconds that a start may take on a busy machine
 Settings = Mapping[str, Mapping[str, Any]]
@@ -89,8 +90,11 @@ class Server:
         return found
 
     def kill(self) -> None:
-        """End it as a power cut would, as far as the process can tell."""
+        """End it as a power cut would, as far as the process can tell. Fails where it leaves processes of its own behind."""
+        assert self.process is not None
+        children = descendants(self.process.pid)
         self._signal(signal.SIGKILL, 10)
+        eventually(lambda: not any(map(alive, children)), 5, lambda: f"{children} outlive the server")
 
     def stop(self, within: float = 20.0) -> int:
         """Ask it to end; its exit status. Kills it where it does not."""

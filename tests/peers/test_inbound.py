@@ -82,6 +82,16 @@ def test_8_bit_mail_is_stored_as_it_came(world: World) -> None:
     assert f"\r\n\r\n{text}\r\n".encode() in world.api.raw(f"/v1/messages/{message['message_id']}/raw")
 
 
+def test_an_author_beyond_ascii_comes_in_over_smtputf8(world: World) -> None:
+    raw = f"From: Bøb <bøb@stranger.example>\r\nTo: {ADA}\r\nSubject: Grüße, utf8\r\n\r\nHallo.\r\n".encode()
+    with smtplib.SMTP(OURS, 25, source_address=(STRANGER, 0), timeout=20) as client:
+        client.sendmail("bøb@stranger.example", [ADA], raw, ["SMTPUTF8", "BODY=8BITMIME"])
+    message = world.came("utf8")
+    assert ("bøb@stranger.example", "Grüße, utf8") == (message["header_from"], message["subject"])
+    assert "bøb@stranger.example" == message["envelope_from"]
+    assert raw == world.api.raw(f"/v1/messages/{message['message_id']}/raw")
+
+
 # --- smtp-source ------------------------------------------------------------
 
 
