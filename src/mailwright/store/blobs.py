@@ -70,12 +70,9 @@ class FileSpool:
 
     def place(self, target: Path, blob_id: str) -> None:
         """Make the file durable under its name; blocks for the disk, so it is run in a thread. Safe to repeat."""
-        if self._file is None or self.settled_as == blob_id:
+        if self._file is None:
             return
         os.fsync(self._file)
-        if not target.parent.is_dir():
-            target.parent.mkdir(exist_ok=True)
-            sync_folder(target.parent.parent)
         os.rename(self._path, target)
         self._path = ""
         # I1: the name is as durable as the bytes only once the folder is on disk.
@@ -124,8 +121,9 @@ class BlobFolder:
         """Make the folders; temporary files of a server that died are removed."""
         self._files = folder / "blobs"
         self._incoming = folder / "incoming"
+        self._durable: set[Path] = set()
         for one in (self._files, self._incoming):
-            one.mkdir(mode=0o700, parents=True, exist_ok=True)
+            one.mkdir(mode=0o700, exist_ok=True)
         for stray in self._incoming.iterdir():
             stray.unlink()
         sync_folder(folder)
@@ -137,6 +135,15 @@ class BlobFolder:
     def path(self, blob_id: str) -> Path:
         """Where the blob of that id is, or would be."""
         return self._files / checked(blob_id)[-2:] / blob_id
+
+    def settle(self, spool: FileSpool, blob_id: str) -> None:
+        """Make a large spool durable as this blob; blocks for the disk, so it is run in a thread."""
+        target = self.path(blob_id)
+        if target.parent not in self._durable:
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self._files)
+            self._durable.add(target.parent)
+        spool.place(target, blob_id)
 
     def open(self, blob_id: str) -> mmap.mmap:
         """The bytes of a file; raises KeyError where it is not there."""

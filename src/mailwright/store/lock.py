@@ -9,6 +9,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from mailwright.store.blobs import sync_folder
+
 
 class FolderInUse(Exception):
     """Another server works on this data folder."""
@@ -19,7 +21,7 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         """Take it, and make the folder if need be; raises FolderInUse."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(folder)
         path = folder / "lock"
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -36,3 +38,11 @@ class FolderLock:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def _make(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)  # I1: what is kept in a folder is as durable as the folder's own name

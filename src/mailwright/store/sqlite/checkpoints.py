@@ -16,7 +16,6 @@ import apsw
 from mailwright.store.sqlite.connection import open_checkpointer
 from mailwright.store.sqlite.options import Options
 
-
 PASSES = 3  # each copies what came in during the one before, so that the rest is short
 
 

@@ -13,6 +13,7 @@ from mailwright.store.sqlite.options import Options
 from mailwright.store.statements import Statement
 
 FILE = "mailwright.db"
+RETRY_AFTER = 5  # seconds that callers are asked to wait before they try again
 
 # The disk is full, broken or busy: nothing that a script did wrong.
 TROUBLE = (
@@ -83,7 +84,7 @@ def _open(path: Path) -> apsw.Connection:
 
 def busy(error: BaseException) -> StorageBusy:
     """What callers are told of trouble."""
-    return StorageBusy(details={"reason": reason(error)})
+    return StorageBusy(details={"reason": reason(error)}, retry_after=RETRY_AFTER)
 
 
 def reason(error: BaseException) -> str:

@@ -25,7 +25,7 @@ import apsw
 from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Script, Spool
 from mailwright.mail.header import Raw
-from mailwright.store.blobs import BlobFolder, FileSpool
+from mailwright.store.blobs import BlobFolder, FileSpool, checked
 from mailwright.store.database import Notes, drive
 from mailwright.store.lock import FolderLock
 from mailwright.store.migrations import known, migrate
@@ -239,11 +239,11 @@ class StoredBlobs:
 
     async def settle(self, spool: Spool, blob_id: str) -> None:
         """Make a large one durable; raises StorageBusy where the disk won't have it."""
-        target = self._folder.path(blob_id)
+        checked(blob_id)
         if not isinstance(spool, FileSpool) or not spool.is_large:
             return
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, spool.place, target, blob_id)
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._folder.settle, spool, blob_id)
         except OSError as error:
             raise StorageBusy(details={"reason": os.strerror(error.errno or 0)}) from error
 
