@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from httpx_sse import connect_sse
 from live.hooks import Hooks
 from live.rest import Api, Json, eventually
 from live.server import Server
@@ -145,13 +143,17 @@ class Reader(threading.Thread):
         self._last = ""
 
     def run(self) -> None:
+        import httpx
+
         with httpx.Client(headers={"Authorization": f"Bearer {self._api.key}"}, timeout=20, trust_env=False) as client:
             while not self.enough:
                 with contextlib.suppress(httpx.HTTPError):
                     self._read(client)
                 time.sleep(0.05)
 
-    def _read(self, client: httpx.Client) -> None:
+    def _read(self, client: Any) -> None:
+        from httpx_sse import connect_sse
+
         headers = {"Last-Event-ID": self._last} if self._last else {}
         with connect_sse(client, "GET", f"{self._api.url}/v1/events/stream", headers=headers) as source:
             self.connections += 1
@@ -167,6 +169,7 @@ class Reader(threading.Thread):
 def test_a_stock_client_resumes_across_a_restart_without_skipping_or_repeating(
     server: Server, api: Api, ada: Json, end: str, tell: Callable[[str], None]
 ) -> None:
+    pytest.importorskip("httpx", reason="httpx-sse, a stock client of event streams, needs httpx")
     reader = Reader(api)
     reader.start()
     eventually(lambda: reader.connections, 10)
