@@ -48,6 +48,16 @@ async def test_the_longest_due_is_claimed_first_and_leased(store: Store) -> None
     assert START + 1 == await asking(store, lambda tx: tx.queue.next_due())
 
 
+async def test_a_lease_is_renewed_by_whoever_holds_it_and_still_released_with_the_others(store: Store) -> None:
+    await queued(store, DELIVERY)
+    (row,) = await claimed(store)
+    assert await store.write(lambda tx: tx.queue.renew(row, LEASE + 5))
+    assert LEASE + 5 == (await asking(store, lambda tx: tx.queue.get(row.id))).due_at
+    assert not await store.write(lambda tx: tx.queue.renew(replace(row, fence=row.fence - 1), LEASE + 9))
+    assert 1 == await store.write(lambda tx: tx.queue.release(START))
+    assert not await store.write(lambda tx: tx.queue.renew(row, LEASE))
+
+
 async def test_those_due_at_the_same_time_are_claimed_in_the_order_they_came(store: Store) -> None:
     await queued(store, *numbered(DELIVERY, 4)[::-1])
     assert ["4", "3"] == ids(await claimed(store, limit=2))

@@ -79,9 +79,10 @@ def acknowledged_before_a_kill(folder: Path, count: int) -> list[int]:
     return [int(line) for line in said[: said.rindex(b"\n")].split()]
 
 
-async def test_whatever_was_acknowledged_before_a_kill_is_there_after_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [300, pytest.param(6000, marks=pytest.mark.slow)])
+async def test_whatever_was_acknowledged_before_a_kill_is_there_after_it(tmp_path: Path, count: int) -> None:
     """I1, I7, I8."""
-    acknowledged = acknowledged_before_a_kill(tmp_path, 1500)
+    acknowledged = acknowledged_before_a_kill(tmp_path, count)
     async with await open_store(tmp_path) as store:
         assert [] == await store.integrity()
         events = await store.browse(lambda tx: tx.events.after(OURS, 0, None, (), 1_000_000))

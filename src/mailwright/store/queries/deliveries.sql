@@ -52,6 +52,10 @@ UPDATE deliveries SET {result} WHERE tenant_id = :tenant_id AND id = :id AND fen
 -- A person's word, or a bounce's: it counts more than whoever holds the row.
 UPDATE deliveries SET {result}, expires_at = :expires_at, fence = fence + 1 WHERE tenant_id = :tenant_id AND id = :id;
 
+-- renew(tenant_id, id, lease_until, fence)
+-- The lease begins anew, unless somebody else has taken the row since.
+UPDATE deliveries SET due_at = :lease_until WHERE tenant_id = :tenant_id AND id = :id AND fence = :fence AND leased = 1;
+
 -- next_due()
 -- When the next row of any tenant is due.
 SELECT min(due_at) FROM deliveries WHERE {open};

@@ -47,6 +47,13 @@ PRAGMA cache_size = -{cache};
 PRAGMA journal_size_limit = {limit};
 """
 
+_CHECKPOINTER = """
+PRAGMA synchronous = FULL;
+PRAGMA fullfsync = ON;
+PRAGMA checkpoint_fullfsync = ON;
+PRAGMA wal_autocheckpoint = 0;
+"""
+
 _READER = """
 PRAGMA query_only = ON;
 PRAGMA cache_size = -8192;
@@ -74,7 +81,7 @@ def open_reader(path: Path) -> apsw.Connection:
 def open_checkpointer(path: Path) -> apsw.Connection:
     """A connection that copies the log into the database, and never waits for a writer."""
     connection = _open(path)
-    connection.execute(_ALL + "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;").fetchall()
+    connection.execute(_ALL + _CHECKPOINTER).fetchall()
     return connection
 
 

@@ -66,6 +66,10 @@ class Deliveries:
         values = (row.tenant_id, row.id, *_result(row), row.fence)
         return await self._changed("finish", values)
 
+    async def renew(self, row: Delivery, lease_until: int) -> bool:
+        """Begin the lease anew; False where the fence moved on."""
+        return bool(await self._db.run(_SQL["renew"], (row.tenant_id, row.id, lease_until, row.fence)))
+
     async def put(self, row: Delivery) -> None:
         """Write and raise the fence; raises KeyError where there is no such delivery."""
         if not await self._changed("put", (row.tenant_id, row.id, *_result(row), row.expires_at)):
