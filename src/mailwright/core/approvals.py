@@ -191,12 +191,15 @@ async def expire(tx: Tx, ports: Ports, limit: int = 100) -> int:
     return len(overdue)
 
 
-async def void(tx: Tx, ports: Ports, caller: Caller, message: Message) -> None:
-    """The message was cancelled: its question falls away."""
+async def void(tx: Tx, ports: Ports, caller: Caller, message: Message) -> Approval | None:
+    """The message was cancelled: its question falls away. The question, where there was one."""
     approval = await tx.approvals.get(message.tenant_id, message.approval_id) if message.approval_id else None
-    if approval is not None and approval.status is ApprovalStatus.PENDING:
-        await tx.approvals.put(replace(approval, status=ApprovalStatus.VOIDED, decided_at=ports.clock.now()))
-        await audit.record(tx, ports, caller, "approval.voided", approval.id)
+    if approval is None or approval.status is not ApprovalStatus.PENDING:
+        return None
+    voided = replace(approval, status=ApprovalStatus.VOIDED, decided_at=ports.clock.now())
+    await tx.approvals.put(voided)
+    await audit.record(tx, ports, caller, "approval.voided", approval.id)
+    return voided
 
 
 async def _close(tx: Tx, ports: Ports, caller: Caller, approval: Approval, status: MessageStatus, event: EventType) -> None:

@@ -28,7 +28,7 @@ class EventType(StrEnum):
     MESSAGE_REJECTED = "message.rejected", "A draft was refused by its approver; it will not be sent."
     MESSAGE_QUEUED = "message.queued", "A message passed policy and waits for delivery."
     MESSAGE_HELD = "message.held", "A message waits for a person to approve it."
-    MESSAGE_SENT = "message.sent", "A recipient's copy was handed over: to the receiver, or to the domain's smarthost."
+    MESSAGE_SENT = "message.sent", "A recipient's copy was handed over to the domain's smarthost, which delivers it from there."
     MESSAGE_DELIVERED = "message.delivered", "The receiver's mail exchanger took responsibility for a recipient (2xx)."
     MESSAGE_DEFERRED = "message.deferred", "A recipient could not be reached for now; the next try is at `next_attempt_at`."
     MESSAGE_BOUNCED = (

@@ -92,6 +92,13 @@ async def tell_suppressed(tx: Tx, ports: Ports, message: Message, recipient: str
     await publish(tx, ports, event, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
 
 
+async def tell_cancelled(tx: Tx, ports: Ports, message: Message, recipients: Sequence[str]) -> None:
+    """These recipients will not get it."""
+    data = {"message_id": message.id, "thread_id": message.thread_id, "recipients": list(recipients)}
+    event = EventType.MESSAGE_CANCELLED
+    await publish(tx, ports, event, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
+
+
 async def show_worst(tx: Tx, tenant_id: str, message_id: str) -> None:
     """Bring the message's state up to date with its recipients'."""
     message = await tx.messages.get(tenant_id, message_id)

@@ -15,6 +15,7 @@ from mailwright.core.ports import Deferred, Host, Rejected, Route
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, Status, ask, ask_all
 
 MAX_EXCHANGERS = 20
+LOOP = "5.4.6"  # RFC 3463: routing loop detected
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,7 @@ def exchangers(domain: str, here: Here, shuffle: Callable[[MutableSequence[str]]
     if names is None:
         return Rejected(None, "5.1.10", f"{domain} accepts no mail: it publishes a null MX (RFC 7505)")
     if not names:
-        return Rejected(
-            None, "5.4.6", f"mail for {domain} would come back to this server: it is its best exchanger, and unaware of it"
-        )
+        return _loop(domain)
     return (yield from _located(domain, names, here))
 
 
@@ -72,22 +71,31 @@ def _preferred(reply: Answer, here: Here, shuffle: Callable[[MutableSequence[str
 def _located(domain: str, names: list[str], here: Here) -> Asks[Route | Deferred | Rejected]:
     pairs = [Question(name, kind) for name in names for kind in (RecordType.AAAA, RecordType.A)]
     answers = yield from ask_all(pairs)
-    hosts, private = [], False
+    hosts, private, ours = [], False, False
     for index, name in enumerate(names):
         found = [address for reply in answers[2 * index : 2 * index + 2] for address in reply.records]
         if any(address in here.addresses for address in found):
-            break  # another name for ourselves
+            ours = True  # by another name
+            break
         usable = tuple(address for address in found if here.allow_private or _public(address))
         private = private or len(usable) < len(found)
         if usable:
             hosts.append(Host(name, usable, here.port))
     if hosts:
         return Route(",".join(sorted(host.name for host in hosts)), tuple(hosts))
+    if ours:
+        return _loop(domain)
     if any(reply.trouble for reply in answers):
         return Deferred(None, "4.4.3", f"DNS did not give the addresses of the exchangers of {domain}")
     if private:
         return Rejected(None, "5.4.4", f"the exchangers of {domain} have only private or loopback addresses")
     return Rejected(None, "5.4.4", f"the exchangers of {domain} have no address")
+
+
+def _loop(domain: str) -> Rejected:
+    return Rejected(
+        None, LOOP, f"mail for {domain} would come back to this server: it is its best exchanger, and unaware of it"
+    )
 
 
 def _public(address: str) -> bool:

@@ -330,11 +330,10 @@ async def cancel(tx: Tx, ports: Ports, caller: Caller, message_id: str) -> Messa
         raise NotPending(f"This message is {message.status.value}.", details={"status": message.status.value})
     for row in waiting:
         await tx.queue.put(replace(row, status=MessageStatus.CANCELLED, at=ports.clock.now()))
-    await approvals.void(tx, ports, caller, message)
+    voided = await approvals.void(tx, ports, caller, message)
     statuses = [MessageStatus.CANCELLED if row in waiting else row.status for row in rows] or [MessageStatus.CANCELLED]
     message = replace(message, status=queueing.worst(statuses))
     await tx.messages.put(message)
-    data = {"message_id": message.id, "thread_id": message.thread_id}
-    await publish(tx, ports, EventType.MESSAGE_CANCELLED, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
+    await queueing.tell_cancelled(tx, ports, message, voided.recipients if voided else [row.recipient for row in waiting])
     await audit.record(tx, ports, caller, "message.cancelled", message.id)
     return message
