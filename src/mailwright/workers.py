@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -23,8 +24,8 @@ from mailwright.core.ports import Deferred, Host, Ports, Rejected, Report, Route
 
 log = structlog.get_logger()
 
-CLAIM = 100  # deliveries in one claim
-IN_FLIGHT = 400  # claimed deliveries in memory
+CLAIM = 50  # deliveries in one claim: about what the busiest destination has room for
+IN_FLIGHT = 1000  # claimed deliveries in memory
 TELLINGS = 200  # webhook deliveries in memory
 PER_WEBHOOK = 4
 GATHER = 0.02  # seconds in which events gather before webhooks are told: one look serves many commits
@@ -67,9 +68,9 @@ class Destination:
                 turn.set_result(None)
 
     @property
-    def crowded(self) -> bool:
-        """True where more wait than can run: claiming more for it would only hold others up."""
-        return len(self.waiting) >= 2 * self.pace.slots
+    def room(self) -> int:
+        """How many more may be claimed for it: as many may wait as can run, and more would only hold others up."""
+        return max(0, 2 * self.pace.slots - self.running - len(self.waiting))
 
 
 class Deliveries:
@@ -81,6 +82,7 @@ class Deliveries:
         self._destinations: dict[str, Destination] = {}
         self._domains: dict[str, str] = {}  # recipient domain -> destination key, of what is in memory
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held: Counter[str] = Counter()  # deliveries in memory, by recipient domain
         self._waiting: dict[str, tuple[asyncio.Task[None], delivery.Job]] = {}  # those that have no slot yet
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -121,14 +123,27 @@ class Deliveries:
         due = await self._ports.store.read(lambda tx: tx.queue.next_due())
         if due is None or due > self._ports.clock.now():
             return 0
-        busy = [name for name, key in self._domains.items() if self._destinations[key].crowded]
-        jobs = await delivery.claim(self._ports, min(CLAIM, IN_FLIGHT - len(self._tasks)), busy)
+        busy = [name for name in self._held if self._room(name) <= 0]
+        jobs = await delivery.claim(self._ports, min(CLAIM, IN_FLIGHT - len(self._tasks)), busy, self._room)
         for job in jobs:
             task = asyncio.create_task(self._deliver(job))
             self._waiting[job.delivery.id] = task, job
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._held[job.delivery.domain] += 1
+            task.add_done_callback(partial(self._done, job.delivery.domain))
         return len(jobs)
+
+    def _done(self, domain: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._held[domain] -= 1
+        if not self._held[domain]:
+            del self._held[domain]
+
+    def _room(self, domain: str) -> int:
+        key = self._domains.get(domain)
+        destination = self._destinations[key] if key is not None else Destination()
+        # Those that were claimed and have not found their destination yet count as well.
+        return min(destination.room, 2 * destination.pace.slots - self._held[domain])
 
     async def _deliver(self, job: delivery.Job) -> None:
         key, route = await self._routed(job)
@@ -137,6 +152,10 @@ class Deliveries:
         await destination.enter()
         self._waiting.pop(job.delivery.id, None)
         try:
+            begun = await delivery.begin(self._ports, job)
+            if begun is None:
+                return  # the lease was lost while it waited: whoever has it now delivers it
+            job = begun
             report, prefix = await self._attempt(job, route)
             destination.pace = _paced(destination.pace, report)
             await self._record(job, report, prefix)

@@ -1,9 +1,10 @@
 """Delivery: one recipient's copy, from the queue to an outcome that is told.
 
-claim (a short transaction: attempt rows and the next due time are durable before anybody dials) -> attempt (route, sign,
-SMTP; no transaction open) -> record (a short transaction, guarded by the fence). What an outcome means is decided by
-`decide`, pure; every delivery ends in exactly one terminal state, told as an event (I2). A worker that dies leaves an
-attempt without an outcome: it may have delivered, so it is told as `unknown` before anything is sent again (I6).
+claim (a lease) -> begin (once there is a slot: the attempt's row and a lease of full length are durable before anybody
+dials) -> attempt (route, sign, SMTP; no transaction open) -> record; each a short transaction, guarded by the fence. What
+an outcome means is decided by `decide`, pure; every delivery ends in exactly one terminal state, told as an event (I2). A
+worker that dies leaves an attempt without an outcome: it may have delivered, so it is told as `unknown` before anything is
+sent again (I6). What was claimed and not begun is claimed again, and nothing is told of it.
 Not here: the loop (workers.py), routing by MX (routing.py), bounces that come back later (returning.py).
 """
 
@@ -19,6 +20,7 @@ from mailwright.core.events import EventType, publish
 from mailwright.core.limits import retry_delay
 from mailwright.core.model import (
     Active,
+    Alignment,
     Approval,
     ApprovalStatus,
     Attempt,
@@ -29,6 +31,7 @@ from mailwright.core.model import (
     Message,
     MessageStatus,
 )
+from mailwright.core.policy import MODES, Outbound
 from mailwright.core.ports import (
     Deferred,
     Delivered,
@@ -43,14 +46,14 @@ from mailwright.core.ports import (
     Tx,
     Unknown,
 )
-from mailwright.core.routing import Here, exchangers
+from mailwright.core.routing import LOOP, Here, exchangers
 from mailwright.core.signing import signing_keys
 from mailwright.mail.header import Raw, parse_header
 from mailwright.mailauth import dkim
 
 CHUNK = 256 * 1024  # of a large message's body, hashed at a time
 LEASE = 15 * 60_000  # longer than any one SMTP transaction may take
-PAUSED_FOR = 5 * 60_000  # how often a paused mailbox is looked at again
+PAUSED_FOR = 30_000  # how often a mailbox that must not send is looked at again
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,44 +66,110 @@ class Job:
     mailbox: Mailbox
     domain: Domain
     approval: Approval | None
-    local: bool  # the recipient's domain is served here
+    local: bool  # the recipient's domain is served here, as its records say
+    claimed: bool = False  # the recipient's domain is on this server, whoever added it
 
 
 # --- claim --------------------------------------------------------------------------------------------------------------
 
 
-async def claim(ports: Ports, limit: int, busy_domains: Sequence[str]) -> list[Job]:
-    """Take due deliveries and start an attempt for each; those that must not go now are put back or closed."""
+async def claim(
+    ports: Ports, limit: int, busy_domains: Sequence[str] = (), room: Callable[[str], int] | None = None
+) -> list[Job]:
+    """Lease due deliveries, at most `room(domain)` of one recipient domain; the others are due again at once.
+
+    Those that must not go now are put back or closed.
+    """
 
     async def script(tx: Tx) -> list[Job]:
         now = ports.clock.now()
+        seen = _Seen({}, {}, {})
+        taken: dict[str, int] = {}
         jobs = []
         for row in await tx.queue.claim(now, now + LEASE, limit, busy_domains):
-            job = await _start(tx, ports, row, now)
-            if job is not None:
+            taken[row.domain] = taken.get(row.domain, 0) + 1
+            if room is not None and taken[row.domain] > room(row.domain):
+                await tx.queue.finish(_unbegun(row, now))
+            elif job := await _look(tx, ports, row, seen):
                 jobs.append(job)
-        await tx.queue.start_attempts([job.attempt for job in jobs])
         return jobs
 
     return await ports.store.write(script)
 
 
-async def _start(tx: Tx, ports: Ports, row: Delivery, now: int) -> Job | None:
-    message = await tx.messages.get(row.tenant_id, row.message_id)
-    mailbox = await tx.mailboxes.get(row.tenant_id, row.mailbox_id)
-    domain = await tx.domains.get(row.tenant_id, mailbox.domain_id) if mailbox else None
-    if message is None or mailbox is None or domain is None:
-        await tx.queue.put(replace(row, status=MessageStatus.CANCELLED, text="the mailbox or its domain was removed", at=now))
+def _unbegun(row: Delivery, due_at: int) -> Delivery:
+    return replace(row, attempts=row.attempts - 1, due_at=due_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one claim has read already: a hundred recipients share a message, a mailbox and a domain."""
+
+    messages: dict[str, Message | None]
+    mailboxes: dict[str, Mailbox | None]
+    domains: dict[str, Domain | None]
+
+    async def of(self, tx: Tx, row: Delivery) -> tuple[Message | None, Mailbox | None, Domain | None]:
+        if row.message_id not in self.messages:
+            self.messages[row.message_id] = await tx.messages.get(row.tenant_id, row.message_id)
+        if row.mailbox_id not in self.mailboxes:
+            self.mailboxes[row.mailbox_id] = await tx.mailboxes.get(row.tenant_id, row.mailbox_id)
+        mailbox = self.mailboxes[row.mailbox_id]
+        if mailbox is not None and mailbox.domain_id not in self.domains:
+            self.domains[mailbox.domain_id] = await tx.domains.get(row.tenant_id, mailbox.domain_id)
+        return self.messages[row.message_id], mailbox, self.domains[mailbox.domain_id] if mailbox else None
+
+
+async def _look(tx: Tx, ports: Ports, row: Delivery, seen: _Seen) -> Job | None:
+    now = ports.clock.now()
+    message, mailbox, domain = await seen.of(tx, row)
+    if message is None:  # and nothing is left to tell of
+        await tx.queue.put(replace(row, status=MessageStatus.CANCELLED, text="the message was removed", at=now))
+        return None
+    if mailbox is None or domain is None:
+        await _drop(tx, ports, row, message)
         return None
     if row.attempts > 1 and await _died(tx, ports, row, message, mailbox):
         return None
-    if mailbox.status is not Active.ACTIVE:
-        await tx.queue.finish(replace(row, attempts=row.attempts - 1, due_at=now + PAUSED_FOR))
+    # Tightening the oversight is immediate: what a mailbox may not send now waits, whatever it was when it was queued.
+    if mailbox.status is not Active.ACTIVE or MODES[mailbox.oversight_mode][1] is Outbound.REFUSE:
+        await tx.queue.finish(_unbegun(row, now + PAUSED_FOR))
+        return None
+    if await suppression.suppressed(tx, row.tenant_id, (row.recipient,)):
+        await _leave_out(tx, ports, row, message)
         return None
     approval = await tx.approvals.get(row.tenant_id, message.approval_id) if message.approval_id else None
     attempt = Attempt(ports.ids.new("att"), row.tenant_id, row.id, row.message_id, row.attempts, now)
-    local = await tx.domains.by_name(row.domain) is not None
-    return Job(row, attempt, message, mailbox, domain, approval, local)
+    there = await tx.domains.by_name(row.domain)
+    # S26: that somebody added a domain here does not bring its mail here; that its records lead here does.
+    local = there is not None and there.status is Alignment.ALIGNED
+    return Job(row, attempt, message, mailbox, domain, approval, local, there is not None)
+
+
+async def _drop(tx: Tx, ports: Ports, row: Delivery, message: Message) -> None:
+    """End a delivery whose mailbox or domain was removed; it is told, as every end is (I2)."""
+    now, text = ports.clock.now(), "the mailbox or its domain was removed"
+    left_open = await tx.queue.open_attempt(row.id)
+    status = MessageStatus.CANCELLED if left_open is None else MessageStatus.UNKNOWN
+    step = Step(_closed(row, status, None, None, text, now), EventType.MESSAGE_UNKNOWN)
+    await tx.queue.put(step.row)
+    await queueing.show_worst(tx, row.tenant_id, row.message_id)
+    if left_open is not None:  # I6: it may have been sent before its worker died
+        closed = replace(left_open, finished_at=now, outcome="unknown", text=text)
+        await tx.queue.finish_attempt(closed)
+        await _tell(tx, ports, message, closed, step)
+        return
+    await queueing.tell_cancelled(tx, ports, message, (row.recipient,))
+    await audit.record(tx, ports, system(row.tenant_id), "delivery.cancelled", row.id)
+
+
+async def _leave_out(tx: Tx, ports: Ports, row: Delivery, message: Message) -> None:
+    """The recipient was suppressed while the message waited."""
+    now = ports.clock.now()
+    await tx.queue.finish(replace(row, status=MessageStatus.SUPPRESSED, attempts=row.attempts - 1, at=now))
+    await queueing.show_worst(tx, row.tenant_id, row.message_id)
+    await queueing.tell_suppressed(tx, ports, message, row.recipient)
+    await audit.record(tx, ports, system(row.tenant_id), "delivery.suppressed", row.id)
 
 
 async def _died(tx: Tx, ports: Ports, row: Delivery, message: Message, mailbox: Mailbox) -> bool:
@@ -111,23 +180,37 @@ async def _died(tx: Tx, ports: Ports, row: Delivery, message: Message, mailbox: 
     text = "the server stopped during this attempt: the message may have been delivered"
     closed = replace(left_open, finished_at=ports.clock.now(), outcome="unknown", text=text)
     await tx.queue.finish_attempt(closed)
-    step = decide(row, Unknown(text), at_most_once=mailbox.at_most_once, now=ports.clock.now(), spread=0.0)
-    await _tell(tx, ports, message, closed, step)
-    if step.row.status is MessageStatus.UNKNOWN:
+    now = ports.clock.now()
+    step = decide(row, Unknown(text), at_most_once=mailbox.at_most_once, now=now, spread=0.0)
+    ends = queueing.over(step.row.status)
+    if ends:
         await tx.queue.finish(step.row)
         await queueing.show_worst(tx, row.tenant_id, row.message_id)
+    else:
+        step = replace(step, row=replace(step.row, due_at=now))  # the next attempt follows at once
+    await _tell(tx, ports, message, closed, step)
+    return ends
+
+
+async def begin(ports: Ports, job: Job) -> Job | None:
+    """Write that the attempt begins, with a lease of full length; None where the lease was lost: somebody else has it."""
+    now = ports.clock.now()
+    begun = replace(job, delivery=replace(job.delivery, due_at=now + LEASE), attempt=replace(job.attempt, started_at=now))
+
+    async def script(tx: Tx) -> bool:
+        if not await tx.queue.renew(job.delivery, now + LEASE):
+            return False
+        await tx.queue.start_attempts([begun.attempt])
         return True
-    return False
+
+    return begun if await ports.store.write(script) else None
 
 
 async def put_back(ports: Ports, job: Job) -> None:
-    """Return a claimed delivery that nobody began, so that whoever runs next takes it up at once and nothing is told of it."""
-    text = "the server stopped before this attempt began"
-    now = ports.clock.now()
+    """Return a claimed delivery that was not begun, so that whoever runs next takes it up at once."""
 
     async def script(tx: Tx) -> None:
-        await tx.queue.finish_attempt(replace(job.attempt, finished_at=now, outcome="deferred", text=text))
-        await tx.queue.finish(replace(job.delivery, due_at=now))
+        await tx.queue.finish(_unbegun(job.delivery, ports.clock.now()))
 
     await ports.store.write(script)
 
@@ -155,9 +238,9 @@ def _parcel(ports: Ports, job: Job, signed: Signed) -> Parcel:
 
 def unapproved(job: Job, raw: Raw) -> str | None:
     """Why the message must not reach DATA, if it must not: the approval is of other bytes or other people (I5)."""
-    if job.message.approval_id is None:
-        return None
     approval, mode = job.approval, job.message.oversight_mode
+    if job.message.approval_id is None and mode is not None and MODES[mode][1] in (Outbound.SEND, Outbound.SEND_AND_COPY):
+        return None
     if approval is None or approval.status is not ApprovalStatus.APPROVED or mode is None:
         return "it was not approved"
     content = hashlib.sha256(raw).digest()
@@ -186,7 +269,7 @@ async def find_route(
 ) -> Route | Deferred | Rejected:
     """Where it goes: the sending domain's smarthost, this server itself, or the recipient's exchangers."""
     if job.local and local is not None:
-        return Route(f"local:{local.port}", (local,), "none")
+        return local_route(local)
     relay = job.domain.smarthost
     if relay is not None:
         host = Host(relay.host, (), relay.port)
@@ -195,7 +278,14 @@ async def find_route(
     # On one machine, other exchangers share our address and differ by port.
     addresses = () if settings.allow_private_hosts else settings.addresses
     here = Here(settings.hostname, addresses, settings.delivery_port, settings.allow_private_hosts)
-    return await ports.resolver.resolve(exchangers(job.delivery.domain, here, shuffle))
+    route = await ports.resolver.resolve(exchangers(job.delivery.domain, here, shuffle))
+    comes_back = isinstance(route, Rejected) and route.enhanced == LOOP
+    return local_route(local) if comes_back and job.claimed and local is not None else route
+
+
+def local_route(local: Host) -> Route:
+    """To our own mail exchanger."""
+    return Route(f"local:{local.port}", (local,), "none")
 
 
 # --- record -------------------------------------------------------------------------------------------------------------
@@ -219,9 +309,10 @@ def decide(row: Delivery, outcome: Outcome, *, at_most_once: bool, now: int, spr
             step = _closed(row, MessageStatus.BOUNCED, code, enhanced, text, now)
             return Step(step, EventType.MESSAGE_BOUNCED, suppress=dead_address(code, enhanced))
         case Unknown(text):
-            if at_most_once:
-                return Step(_closed(row, MessageStatus.UNKNOWN, None, None, text, now), EventType.MESSAGE_UNKNOWN)
             again = _deferred(row, None, None, text, now, spread)
+            if at_most_once or again.status is MessageStatus.BOUNCED:
+                # Too old to be tried again, it still did not bounce: nobody knows.
+                again = _closed(row, MessageStatus.UNKNOWN, None, None, text, now)
             return Step(again, EventType.MESSAGE_UNKNOWN)
         case Deferred(code, enhanced, text):
             again = _deferred(row, code, enhanced, text, now, spread)
@@ -258,6 +349,8 @@ async def record(ports: Ports, job: Job, report: Report, prefix: bytes, spread: 
     outcome = report.outcomes[0]
     step = decide(job.delivery, outcome, at_most_once=job.mailbox.at_most_once, now=now, spread=spread)
     step = replace(step, row=replace(step.row, mx=report.host))
+    if step.event is EventType.MESSAGE_DELIVERED and job.domain.smarthost is not None and not job.local:
+        step = replace(step, event=EventType.MESSAGE_SENT)  # by the smarthost's word, not the receiver's
     done = replace(
         job.attempt,
         finished_at=now,

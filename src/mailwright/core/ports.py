@@ -225,6 +225,9 @@ class Queue(Protocol):
     async def finish(self, row: Delivery) -> bool:
         """Write status, due_at and the last reply, unless the fence moved on: then False, and nothing is written."""
 
+    async def renew(self, row: Delivery, lease_until: int) -> bool:
+        """Begin the lease of a claimed row anew; False, and nothing is written, where the fence moved on."""
+
     async def put(self, row: Delivery) -> None:
         """Write regardless of the fence and raise it: a person's cancel, or a bounce that came back."""
 

@@ -59,6 +59,14 @@ class Queue:
         self._write(before, row, before.expires_at, before.fence)
         return True
 
+    async def renew(self, row: Delivery, lease_until: int) -> bool:
+        """Begin the lease anew; False where the fence moved on."""
+        before = self._of(row)
+        if before is None or before.fence != row.fence or not self._leased.get(row.id):
+            return False
+        self._rows.set(row.id, replace(before, due_at=lease_until))
+        return True
+
     async def put(self, row: Delivery) -> None:
         """Write and raise the fence; raises KeyError where there is no such delivery."""
         self._journal.topics.add(Topic.QUEUE)
