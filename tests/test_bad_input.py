@@ -137,7 +137,9 @@ def good(**more: Any) -> Json:
 
 
 def test_the_message_that_the_others_here_spoil_is_good(world: World) -> None:
-    assert "queued" == world.agent.post(world.send_path, good())["status"]
+    sent = world.agent.post(world.send_path, good())
+    assert "queued" == sent["status"]
+    world.agent.settled(sent["message_id"], "delivered")
 
 
 # --- what is no request ------------------------------------------------------------
@@ -602,6 +604,7 @@ def test_a_domain_that_is_not_aligned_sends_nothing(world: World) -> None:
 
 def test_an_idempotency_key_answers_for_one_request_only(world: World) -> None:
     first = world.agent.client.post(world.send_path, json=good(subject="once"), headers={"Idempotency-Key": "k1"})
+    world.agent.settled(first.json()["message_id"], "delivered")
     with nothing_stored(world):
         again = world.agent.client.post(world.send_path, json=good(subject="once"), headers={"Idempotency-Key": "k1"})
         other = world.agent.client.post(world.send_path, json=good(subject="twice"), headers={"Idempotency-Key": "k1"})
