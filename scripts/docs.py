@@ -60,7 +60,7 @@ FIELDS: dict[EventType, str] = {
     EventType.MESSAGE_DEFERRED: f"{ATTEMPT} next_attempt_at",
     EventType.MESSAGE_BOUNCED: f"{ATTEMPT} returned",
     EventType.MESSAGE_UNKNOWN: f"{ATTEMPT} next_attempt_at",
-    EventType.MESSAGE_COMPLAINED: "message_id recipient feedback_type user_agent",
+    EventType.MESSAGE_COMPLAINED: "message_id thread_id recipient feedback_type user_agent",
     EventType.MESSAGE_SUPPRESSED: "message_id thread_id recipient",
     EventType.MESSAGE_CANCELLED: "message_id thread_id recipients",
     EventType.APPROVAL_REQUESTED: APPROVAL,

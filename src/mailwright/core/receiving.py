@@ -24,8 +24,6 @@ from mailwright.core.returning import returned
 from mailwright.core.sending import IN_MEMORY
 from mailwright.mail.header import Raw, parse_header
 
-SHOWN = 200  # characters of a subject or a name that a list shows
-
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
@@ -62,15 +60,18 @@ async def recipient(ports: Ports, address: str) -> Recipient:
 
 async def _lookup(tx: Tx, ports: Ports, local: str, domain: str) -> Recipient | None:
     address = f"{local}@{domain}"
+    above = domain.removeprefix(f"{ports.settings.bounce_label}.")
+    bounces = above != domain and await tx.domains.by_name(above) is not None
+    # S26: before any mailbox, lest somebody who adds this very domain reads the bounces of another.
+    if bounces and (delivery_id := return_path.read(ports.settings.verp_secret, local)):
+        return Recipient(address, delivery_id=delivery_id)
     mailbox = await tx.mailboxes.by_address(address)
     if mailbox is None and "+" in local:
         mailbox = await tx.mailboxes.by_address(f"{local.partition('+')[0]}@{domain}")
     if mailbox is not None:
         return Recipient(address, mailbox)
-    bounces_of = domain.removeprefix(f"{ports.settings.bounce_label}.")
-    if bounces_of != domain and await tx.domains.by_name(bounces_of) is not None:
-        delivery_id = return_path.read(ports.settings.verp_secret, local)
-        return Recipient(address, delivery_id=delivery_id) if delivery_id else None
+    if bounces:
+        return None
     ours = await tx.domains.by_name(domain)
     if ours is None:
         raise RelayDenied(f"We do not accept mail for {domain[:100]}.")
@@ -144,9 +145,10 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient, blob_id: s
         raise UnknownRecipient(f"There is no mailbox {to.address} here any more.")
     facts, now = filing.examined, ports.clock.now()
     author = facts.from_address
-    joining = threads.Joining(facts.ids, author, facts.people, facts.subject[:SHOWN], facts.preview, now)
-    thread = await threads.join(tx, ports, mailbox, joining)
     held = policy.judge_incoming(mailbox) is policy.Inbound.HOLD
+    subject = facts.subject[: threads.SHOWN]
+    joining = threads.Joining(facts.ids, author, facts.people, subject, facts.preview, now, withheld=held)
+    thread = await threads.join(tx, ports, mailbox, joining)
     uid, modseq = await tx.mailboxes.advance(mailbox.id, 1)
     message = Message(
         id=ports.ids.new("msg"),
@@ -177,7 +179,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient, blob_id: s
         trace=facts.trace,
         authentication=facts.authentication,
         verified_domain=facts.verified_domain,
-        trust=_trust(facts, thread.message_count > 1 and author in thread.participants),
+        trust=_trust(facts, thread.message_count > (0 if held else 1) and author in thread.participants),
         automatic=facts.automatic,
         approval_id=ports.ids.new("apr") if held else None,
         digest=approvals.digest(facts.content, (mailbox.address,), mode=mailbox.oversight_mode, send_at=None) if held else None,

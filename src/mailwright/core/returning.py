@@ -44,8 +44,8 @@ async def returned(ports: Ports, delivery_id: str, mail_from: str, header: Heade
 
 async def _apply(tx: Tx, ports: Ports, row: Delivery, report: Dsn) -> None:
     told = next((one for one in report.recipients if one.action == "failed"), None)
-    if told is None:
-        return  # delayed, relayed, delivered: nothing changes
+    if told is None or row.status is MessageStatus.BOUNCED:
+        return  # delayed, relayed, delivered: nothing changes; and what has bounced does not bounce again
     now = ports.clock.now()
     text = (told.diagnostic or "the receiver returned the message")[:KEPT]
     enhanced = str(told.cause) if told.cause else None
@@ -70,8 +70,10 @@ async def _apply(tx: Tx, ports: Ports, row: Delivery, report: Dsn) -> None:
 
 
 async def _complained(tx: Tx, ports: Ports, row: Delivery, complaint: Complaint) -> None:
+    message = await tx.messages.get(row.tenant_id, row.message_id)
     data: Json = {
         "message_id": row.message_id,
+        "thread_id": message.thread_id if message else None,
         "recipient": row.recipient,
         "feedback_type": complaint.feedback_type,
         "user_agent": complaint.user_agent,

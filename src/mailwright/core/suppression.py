@@ -9,7 +9,7 @@ from mailwright.core.errors import InvalidInput, NotFound
 from mailwright.core.events import EventType, publish
 from mailwright.core.model import Caller, Suppression
 from mailwright.core.ports import Ports, Tx
-from mailwright.mail.address import InvalidAddress, parse_mailbox
+from mailwright.mail.address import Address, InvalidAddress, parse_mailbox
 
 
 def normal(address: str) -> str:
@@ -25,7 +25,7 @@ async def add(
         parsed = parse_mailbox(address)
     except InvalidAddress as wrong:
         raise InvalidInput.at("address", str(wrong)) from None
-    wanted = normal(f"{parsed.local_part}@{parsed.domain_ascii}")
+    wanted = normal(Address("", parsed.local_part, parsed.domain_ascii).addr_spec)  # as it stands in an envelope
     known = await tx.suppressions.matching(caller.tenant_id, [wanted])
     if known:
         return known[0]
