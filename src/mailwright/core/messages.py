@@ -50,8 +50,9 @@ async def load(tx: Tx, caller: Caller, message_id: str) -> Message:
 
 
 def withheld(caller: Caller, message: Message) -> bool:
-    """Whether the message waits for a person whom this caller is not."""
-    waiting = message.direction is Direction.INBOUND and message.status in (MessageStatus.HELD, MessageStatus.REJECTED)
+    """Whether the message was not released by a person whom this caller is not: it waits, was refused, or ran out of time."""
+    unreleased = (MessageStatus.HELD, MessageStatus.REJECTED, MessageStatus.EXPIRED)
+    waiting = message.direction is Direction.INBOUND and message.status in unreleased
     return waiting and Permission.MESSAGES_SEND in caller.permissions and caller.bound
 
 

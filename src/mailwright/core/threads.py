@@ -2,22 +2,26 @@
 
 A message joins a conversation of its own mailbox only, and only by the rule of mail/references.py: a reference alone is
 not enough where a stranger brings a subject of his own, and a subject alone never is (S26).
+What a person has not released yet leaves no mark on its conversation, and one that holds nothing else is not there for agents.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mailwright.core.accounts import owns, scope
 from mailwright.core.errors import NotFound
-from mailwright.core.model import Caller, Mailbox, Message, Thread
-from mailwright.core.ports import Ports, Tx
+from mailwright.core.model import Caller, Mailbox, Message, Permission, Thread
+from mailwright.core.ports import Ports, Tx, place
+from mailwright.mail.address import parse_address_list
 from mailwright.mail.references import Arrival, MessageIds, choose_thread, conversation_subject
 
 MAX_PARTICIPANTS = 100  # kept per thread: enough to recognise a conversation, bounded for a mailing list
 MAX_REMEMBERED = 20  # ids of one message that the index learns
 MAX_MESSAGES = 200  # of one thread, shown at once
+SHOWN = 200  # characters of a subject that a list shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Joining:
     subject: str
     preview: str
     at: int
+    withheld: bool = False  # until a person releases it: see `reveal`
 
 
 async def join(tx: Tx, ports: Ports, mailbox: Mailbox, new: Joining, thread_id: str | None = None) -> Thread:
@@ -42,31 +47,49 @@ async def join(tx: Tx, ports: Ports, mailbox: Mailbox, new: Joining, thread_id: 
         thread_id = choose_thread(candidates, arrival)
     thread = await tx.threads.get(mailbox.tenant_id, thread_id) if thread_id else None
     if thread is None:
-        thread = Thread(
+        empty = Thread(
             id=ports.ids.new("thr"),
             tenant_id=mailbox.tenant_id,
             mailbox_id=mailbox.id,
-            subject=new.subject,
+            subject="",
             base_subject=subject.base,
-            participants=_people((new.header_from, *new.others)),
-            message_count=1,
-            preview=new.preview,
+            participants=(),
+            message_count=0,
+            preview="",
             created_at=new.at,
             last_at=new.at,
         )
+        thread = empty if new.withheld else _grown(empty, new)
         await tx.threads.add(thread)
-    else:
-        thread = replace(
-            thread,
-            participants=_people((*thread.participants, new.header_from, *new.others)),
-            message_count=thread.message_count + 1,
-            preview=new.preview,
-            last_at=max(thread.last_at, new.at),
-        )
+    elif not new.withheld:
+        thread = _grown(thread, new)
         await tx.threads.put(thread)
     if known:
         await tx.threads.remember(mailbox.id, thread.id, known)
     return thread
+
+
+async def reveal(tx: Tx, message: Message) -> None:
+    """A message that was withheld is released: now it counts in its conversation."""
+    thread = await tx.threads.get(message.tenant_id, message.thread_id)
+    if thread is None:
+        return
+    ids = MessageIds(message.rfc_message_id, (), message.references)
+    people = parse_address_list(", ".join((*message.to, *message.cc))).mailboxes
+    others = tuple(f"{one.local_part}@{one.domain}".lower() for one in people)
+    new = Joining(ids, message.from_address, others, message.subject[:SHOWN], message.preview, message.date)
+    await tx.threads.put(_grown(thread, new))
+
+
+def _grown(thread: Thread, new: Joining) -> Thread:
+    return replace(
+        thread,
+        subject=thread.subject if thread.message_count else new.subject,
+        participants=_people((*thread.participants, new.header_from, *new.others)),
+        message_count=thread.message_count + 1,
+        preview=new.preview if new.at >= thread.last_at else thread.preview,
+        last_at=max(thread.last_at, new.at),
+    )
 
 
 def _people(addresses: Iterable[str]) -> tuple[str, ...]:
@@ -77,9 +100,14 @@ async def load(tx: Tx, caller: Caller, thread_id: str) -> Thread:
     """The thread, where the caller may know of its mailbox."""
     thread = await tx.threads.get(caller.tenant_id, thread_id)
     mailbox = await tx.mailboxes.get(caller.tenant_id, thread.mailbox_id) if thread else None
-    if thread is None or (caller.bound and (mailbox is None or not owns(caller, mailbox))):
+    foreign = caller.bound and (mailbox is None or not owns(caller, mailbox))
+    if thread is None or foreign or _hidden(caller, thread):
         raise NotFound(f"There is no thread {thread_id[:40]}.")
     return thread
+
+
+def _hidden(caller: Caller, thread: Thread) -> bool:
+    return thread.message_count == 0 and caller.bound and Permission.MESSAGES_SEND in caller.permissions
 
 
 async def get(ports: Ports, caller: Caller, thread_id: str) -> tuple[Thread, list[Message]]:
@@ -95,4 +123,15 @@ async def get(ports: Ports, caller: Caller, thread_id: str) -> tuple[Thread, lis
 async def page(ports: Ports, caller: Caller, mailbox_id: str | None, before_id: str | None, limit: int) -> list[Thread]:
     """Threads that the caller may see, the latest activity first."""
     narrow = await scope(ports, caller, mailbox_id)
-    return await ports.store.browse(lambda tx: tx.threads.page(caller.tenant_id, narrow, before_id, limit))
+    shown: list[Thread] = []
+    while len(shown) < limit:  # what is hidden leaves gaps, which must not look like the end
+        found = await ports.store.browse(functools.partial(_page, caller=caller, narrow=narrow, before=before_id, limit=limit))
+        shown += [thread for thread in found if not _hidden(caller, thread)]
+        if len(found) < limit:
+            break
+        before_id = place(found[-1].last_at, found[-1].id)
+    return shown[:limit]
+
+
+async def _page(tx: Tx, *, caller: Caller, narrow: str | None, before: str | None, limit: int) -> list[Thread]:
+    return await tx.threads.page(caller.tenant_id, narrow, before, limit)

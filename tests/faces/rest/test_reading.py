@@ -139,8 +139,9 @@ async def test_mail_that_a_person_reads_first_does_not_exist_for_the_agent(world
         assert 404 == (await world.call("GET", f"/v1/messages/{message_id}{path}", key="agent")).status_code
     assert [] == (await world.call("GET", "/v1/messages", key="agent")).json()["items"]
     (thread,) = (await world.call("GET", "/v1/threads")).json()["items"]
-    seen = (await world.call("GET", f"/v1/threads/{thread['id']}", key="agent")).json()
-    assert [] == seen["messages"]
+    assert ("", "", [], 0) == tuple(thread[name] for name in ("subject", "preview", "participants", "message_count"))
+    assert 404 == (await world.call("GET", f"/v1/threads/{thread['id']}", key="agent")).status_code
+    assert [] == (await world.call("GET", "/v1/threads", key="agent")).json()["items"]
     approval = (await world.call("GET", "/v1/approvals?status=pending", key="approver")).json()["items"][0]
     path = f"/v1/approvals/{approval['id']}/approve"
     assert 200 == (await world.call("POST", path, {"digest": approval["digest"]}, key="approver")).status_code
