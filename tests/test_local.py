@@ -55,10 +55,14 @@ class Local:
         return status
 
     def end(self) -> None:
-        """No process is left."""
+        """No process is left, nor the folder it worked in."""
         if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
 
 
 @pytest.fixture

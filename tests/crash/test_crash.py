@@ -24,6 +24,8 @@ from live.sink import Sink
 from live.smtp import free_port
 from live.zone import Background, Dns
 
+from mailwright.core.limits import MOST
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 ROUNDS = int(os.environ.get("MAILWRIGHT_CRASH_ROUNDS", "1"))
@@ -216,6 +218,7 @@ def test_no_message_that_got_its_202_is_lost_and_none_goes_out_twice_untold(
     row = (seed, kills, len(acknowledged.tags), len(dots), len(lost), len(twice), len(told), len(twice - told))
     tell(HEAD_OUT + "\n" + TABLE.format("out", *row))
     assert (set(), set()) == (lost, twice - told)
+    assert len(told) <= KILLS * MOST, "what was not begun is told as unknown"
     assert {1} == set(by_tag.values()), "one Idempotency-Key made two messages"
     careful = {one["subject"] for one in sent.values() if one["mailbox_id"] == once["id"]}
     assert set() == careful & twice, "a mailbox that wants nothing twice sent something twice"
