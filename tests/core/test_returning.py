@@ -125,14 +125,68 @@ def test_a_report_that_a_message_is_no_spam_is_no_complaint(internet):
     assert ([], {}) == (told(internet), listed(internet))
 
 
-def test_what_is_neither_bounce_nor_complaint_is_noted_and_changes_nothing(internet):
+def test_an_answer_of_a_machine_to_the_return_path_is_filed_in_the_conversation_that_it_answers(internet):
+    """RFC 3834 §4: that is where out-of-office answers go."""
     sent, bob, letter = delivered(internet)
-    assert isinstance(bob.send_raw(b"From: bob@there.example\r\nSubject: away\r\n\r\nx\r\n", letter.mail_from), Delivered)
-    assert (MessageStatus.DELIVERED, [], [{"mail_from": False}]) == (
-        sent.status,
-        told(internet),
-        [entry.data for entry in internet.audit(action="bounce.received")],
-    )
+    note = b"From: bob@there.example\r\nSubject: Away\r\nAuto-Submitted: auto-replied\r\n\r\nBack on Monday.\r\n"
+    assert isinstance(bob.send_raw(note, letter.mail_from, mail_from=""), Delivered)
+    (mail,) = internet.agent("ada").inbox()
+    assert (sent.thread_id, ("returned",), "Back on Monday.") == (mail.thread_id, mail.message.labels, mail.text)
+    assert (MessageStatus.DELIVERED, {}, note) == (sent.status, listed(internet), mail.raw[-len(note) :])
+    assert mail.message.automatic
+    event = internet.events("message.received")[0]
+    assert (mail.id, sent.thread_id) == (event.data["message_id"], event.data["thread_id"])
+
+
+def test_mail_to_a_return_path_waits_for_a_person_where_all_mail_does(internet):
+    _, bob, letter = delivered(internet)
+    internet.agent("ada").set_mode("gated_all")
+    assert isinstance(bob.send_raw(b"From: bob@there.example\r\n\r\nAway\r\n", letter.mail_from), Delivered)
+    assert ([], 1) == (internet.agent("ada").inbox(), len(internet.approver().pending()))
+
+
+def test_a_letter_to_a_mailbox_and_to_its_return_path_is_filed_once(internet):
+    _, bob, letter = delivered(internet)
+    outcome = internet.inject(b"From: bob@there.example\r\n\r\nHi\r\n", to=(letter.mail_from, "ada@agents.example"))
+    assert isinstance(outcome, Delivered)
+    assert [()] == [mail.message.labels for mail in internet.agent("ada").inbox()]
+    assert isinstance(bob.send_raw(b"From: bob@there.example\r\n\r\nHi\r\n", letter.mail_from), Delivered)
+
+
+@pytest.mark.parametrize("press", ["bounce", "complain"])
+def test_the_bytes_of_a_report_are_kept_and_the_log_says_where(internet, press):
+    sent, bob, _ = delivered(internet)
+    getattr(bob, press)(sent)
+    (entry,) = internet.audit(action={"bounce": "bounce.received", "complain": "complaint.received"}[press])
+    kept = bytes(internet.do(internet.ports.store.blobs.open(entry.data["blob_id"])))
+    assert b"multipart/report" in kept
+    assert sent.recipients[BOB].id == entry.subject
+
+
+# --- how long and how often a report is believed ------------------------------------------------------------------------
+
+
+def test_a_complaint_that_comes_twice_is_told_once(internet):
+    sent, bob, _ = delivered(internet)
+    for _ in range(2):
+        assert bob.complain(sent).accepted
+    assert ["message.complained", "suppression.added"] == told(internet)
+
+
+def test_a_delivery_report_with_a_reverse_path_of_its_own_is_a_letter(internet):
+    sent, bob, letter = delivered(internet)
+    raw = bounce(letter, "there.example", "<1@there.example>", "5.1.1", "failed")
+    assert isinstance(bob.send_raw(raw, letter.mail_from), Delivered)
+    assert (MessageStatus.DELIVERED, {}) == (sent.status, listed(internet))
+    assert [sent.thread_id] == [mail.thread_id for mail in internet.agent("ada").inbox()]
+
+
+@pytest.mark.parametrize(("days", "status"), [(6, MessageStatus.BOUNCED), (8, MessageStatus.DELIVERED)])
+def test_a_bounce_long_after_everybody_stopped_trying_is_not_believed(internet, days, status):
+    sent, bob, _ = delivered(internet)
+    internet.pass_time(hours=internet.ports.settings.delivery_hours, days=days)
+    assert bob.bounce(sent).accepted
+    assert status is sent.status
 
 
 # --- DS-3: a forged one does nothing ------------------------------------------------------------------------------------
@@ -175,12 +229,19 @@ def test_DS3_a_bounce_to_the_mailbox_itself_is_a_message_and_nothing_more(intern
     assert 1 == len(internet.agent("ada").inbox())
 
 
-def test_a_return_path_whose_delivery_is_gone_is_taken_and_forgotten(internet):
+def test_a_return_path_whose_delivery_is_gone_is_refused(internet):
     _, bob, letter = delivered(internet)
     local = return_path.local_part(internet.ports.settings.verp_secret, "dlv_gone")
     raw = bounce(letter, "there.example", "<1@there.example>", "5.1.1", "failed")
-    assert Delivered(250, "2.0.0", "Accepted ") == bob.send_raw(raw, f"{local}@bounce.agents.example", mail_from="")
+    assert 550 == bob.send_raw(raw, f"{local}@bounce.agents.example", mail_from="").code
     assert ([], {}) == (told(internet), listed(internet))
+
+
+def test_a_letter_to_the_return_path_of_a_mailbox_that_is_gone_is_refused(internet):
+    _, bob, letter = delivered(internet)
+    mailbox = internet.agent("ada").mailbox
+    internet.write(lambda tx: tx.mailboxes.remove(mailbox.tenant_id, mailbox.id))
+    assert 550 == bob.send_raw(b"From: bob@there.example\r\n\r\nHi\r\n", letter.mail_from).code
 
 
 def test_a_return_path_of_another_domain_of_ours_is_taken(internet):

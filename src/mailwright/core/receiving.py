@@ -1,8 +1,8 @@
 """Receiving: from the envelope to a message that is filed in its thread and told.
 
 The steps, in order: whom each recipient stands for (`recipient`) · examine the message (examining.py: hops, author, SPF, DKIM,
-DMARC, trace) · take in bounces to our return paths (returning.py) · keep the bytes · file it in each mailbox, in one
-transaction: thread, message, event, log.
+DMARC, trace) · keep the bytes · in one transaction, take in reports to our return paths (returning.py) and file it in each
+mailbox: thread, message, event, log.
 A refusal leaves nothing behind, and nothing is ever bounced afterwards (I4): we say no while the peer still listens.
 Not here: SMTP (faces/smtp).
 """
@@ -10,9 +10,9 @@ Not here: SMTP (faces/smtp).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mailwright.core import approvals, audit, policy, return_path, threads
+from mailwright.core import approvals, audit, policy, return_path, returning, threads
 from mailwright.core.accounts import system
 from mailwright.core.errors import RelayDenied, UnknownRecipient
 from mailwright.core.events import EventType, publish
@@ -20,8 +20,9 @@ from mailwright.core.examining import EVENT_TEXT, Envelope, Examined, examine, r
 from mailwright.core.examining import Peer as Peer
 from mailwright.core.model import Direction, Json, Mailbox, Message, MessageStatus, Trust
 from mailwright.core.ports import Ports, Spool, Tx
-from mailwright.core.returning import returned
 from mailwright.core.sending import IN_MEMORY
+from mailwright.mail.arf import Complaint
+from mailwright.mail.dsn import Dsn
 from mailwright.mail.header import Raw, parse_header
 
 
@@ -33,6 +34,7 @@ class Recipient:
     mailbox: Mailbox | None = None
     delivery_id: str | None = None
     role: bool = False  # postmaster@ or abuse@ without a mailbox of that name
+    thread_id: str | None = None  # where the conversation is known: that of the delivery's message
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ async def _lookup(tx: Tx, ports: Ports, local: str, domain: str) -> Recipient | 
     bounces = above != domain and await tx.domains.by_name(above) is not None
     # S26: before any mailbox, lest somebody who adds this very domain reads the bounces of another.
     if bounces and (delivery_id := return_path.read(ports.settings.verp_secret, local)):
-        return Recipient(address, delivery_id=delivery_id)
+        return Recipient(address, delivery_id=delivery_id) if await tx.queue.get(delivery_id) else None
     mailbox = await tx.mailboxes.by_address(address)
     if mailbox is None and "+" in local:
         mailbox = await tx.mailboxes.by_address(f"{local.partition('+')[0]}@{domain}")
@@ -87,13 +89,52 @@ async def _lookup(tx: Tx, ports: Ports, local: str, domain: str) -> Recipient | 
 async def receive(ports: Ports, peer: Peer, mail_from: str, recipients: Sequence[Recipient], spool: Spool) -> Receipt:
     """Take responsibility for a message, or raise the refusal that the peer shall hear; durable when this returns."""
     raw = spool.raw()
-    bounced = [one.delivery_id for one in recipients if one.delivery_id is not None]
     boxes = {one.mailbox.id: one for one in reversed(recipients) if one.mailbox is not None}
+    returned = [one for one in recipients if one.delivery_id is not None]
+    report = _report(ports, mail_from, raw) if returned else None
+    if returned and report is None:
+        boxes = await ports.store.read(lambda tx: _letters(tx, returned)) | boxes
+    if report is None and not boxes:
+        raise UnknownRecipient("The mailbox that this return path was made for is gone.")
     examined = await _examined(ports, raw, _envelope(ports, peer, mail_from, recipients)) if boxes else None
-    ids = await _take_bounces(ports, bounced, mail_from, raw) if bounced else []
-    if examined is not None:
-        ids += await _keep_and_file(ports, _Filing(mail_from, examined), list(boxes.values()), spool)
-    return Receipt(tuple(ids))
+    blob_id = ports.ids.new("blb")
+    await ports.store.blobs.settle(spool, blob_id)
+
+    async def script(tx: Tx) -> list[str]:
+        await tx.blobs.add(blob_id, spool)
+        ids = await _take_reports(tx, ports, returned, report, blob_id) if report is not None else []
+        if examined is not None:
+            filing = _Filing(mail_from, examined, blob_id, spool.size)
+            ids += [await _file(tx, ports, filing, one) for one in boxes.values()]
+        if not ids:
+            raise UnknownRecipient("The delivery that this return path was made for is gone.")
+        return ids
+
+    return Receipt(tuple(await ports.store.write(script)))
+
+
+def _report(ports: Ports, mail_from: str, raw: Raw) -> Dsn | Complaint | None:
+    header = parse_header(raw)
+    refuse_loops(header, ports.settings.received_limit, ())
+    return returning.read_report(header, raw, mail_from)
+
+
+async def _letters(tx: Tx, returned: Sequence[Recipient]) -> dict[str, Recipient]:
+    # RFC 3834 §4: automatic answers go to the return path; they are for whoever sent what they answer.
+    found: dict[str, Recipient] = {}
+    for one in returned:
+        assert one.delivery_id is not None
+        home = await returning.addressee(tx, one.delivery_id)
+        if home is not None:
+            found.setdefault(home[0].id, replace(one, mailbox=home[0], thread_id=home[1]))
+    return found
+
+
+async def _take_reports(
+    tx: Tx, ports: Ports, returned: Sequence[Recipient], report: Dsn | Complaint, blob_id: str
+) -> list[str]:
+    ids = [one.delivery_id for one in returned if one.delivery_id is not None]
+    return [one for one in ids if await returning.apply(tx, ports, one, report, blob_id)]
 
 
 def _envelope(ports: Ports, peer: Peer, mail_from: str, recipients: Sequence[Recipient]) -> Envelope:
@@ -111,13 +152,6 @@ async def _examined(ports: Ports, raw: Raw, envelope: Envelope) -> Examined:
     return await ports.resolver.resolve(examine(raw, envelope))
 
 
-async def _take_bounces(ports: Ports, bounced: Sequence[str], mail_from: str, raw: Raw) -> list[str]:
-    header = parse_header(raw)
-    refuse_loops(header, ports.settings.received_limit, ())
-    found = [await returned(ports, delivery_id, mail_from, header, raw) for delivery_id in bounced]
-    return [delivery_id for delivery_id in found if delivery_id]
-
-
 # --- file ---------------------------------------------------------------------------------------------------------------
 
 
@@ -125,20 +159,11 @@ async def _take_bounces(ports: Ports, bounced: Sequence[str], mail_from: str, ra
 class _Filing:
     mail_from: str
     examined: Examined
+    blob_id: str
+    size: int
 
 
-async def _keep_and_file(ports: Ports, filing: _Filing, boxes: Sequence[Recipient], spool: Spool) -> list[str]:
-    blob_id = ports.ids.new("blb")
-    await ports.store.blobs.settle(spool, blob_id)
-
-    async def script(tx: Tx) -> list[str]:
-        await tx.blobs.add(blob_id, spool)
-        return [await _file(tx, ports, filing, one, blob_id, spool.size) for one in boxes]
-
-    return await ports.store.write(script)
-
-
-async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient, blob_id: str, size: int) -> str:
+async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
     assert to.mailbox is not None
     mailbox = await tx.mailboxes.get(to.mailbox.tenant_id, to.mailbox.id)
     if mailbox is None:
@@ -148,7 +173,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient, blob_id: s
     held = policy.judge_incoming(mailbox) is policy.Inbound.HOLD
     subject = facts.subject[: threads.SHOWN]
     joining = threads.Joining(facts.ids, author, facts.people, subject, facts.preview, now, withheld=held)
-    thread = await threads.join(tx, ports, mailbox, joining)
+    thread = await threads.join(tx, ports, mailbox, joining, to.thread_id)
     uid, modseq = await tx.mailboxes.advance(mailbox.id, 1)
     message = Message(
         id=ports.ids.new("msg"),
@@ -157,8 +182,8 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient, blob_id: s
         thread_id=thread.id,
         direction=Direction.INBOUND,
         status=MessageStatus.HELD if held else MessageStatus.FLAGGED if facts.suspicious else MessageStatus.RECEIVED,
-        blob_id=blob_id,
-        size=size,
+        blob_id=filing.blob_id,
+        size=filing.size,
         rfc_message_id=facts.ids.own,
         subject=facts.subject,
         preview=facts.preview,
@@ -168,7 +193,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient, blob_id: s
         to=facts.to,
         cc=facts.cc,
         bcc=(),
-        labels=("role",) if to.role else (),
+        labels=("role",) if to.role else ("returned",) if to.delivery_id else (),
         mail_from=filing.mail_from,
         uid=uid,
         modseq=modseq,
@@ -187,7 +212,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient, blob_id: s
     )
     await tx.messages.add(message)
     await _tell(tx, ports, message, facts)
-    await audit.record(tx, ports, system(mailbox.tenant_id), "message.received", message.id, {"size": size})
+    await audit.record(tx, ports, system(mailbox.tenant_id), "message.received", message.id, {"size": message.size})
     return message.id
 
 
