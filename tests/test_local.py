@@ -303,6 +303,7 @@ def test_slow_takes_its_time_and_accepts(world: Local, sent: dict[str, Json], la
     assert 1 == len(in_outbox(world, f"slow{label}"))
 
 
-def test_the_outbox_can_be_emptied(world: Local, sent: dict[str, Json]) -> None:
+def test_the_outbox_can_be_emptied_and_a_busy_world_goes_as_fast_as_an_idle_one(world: Local, sent: dict[str, Json]) -> None:
     assert 204 == httpx2.delete(world.ready["outbox_url"]).status_code
     assert {"items": []} == httpx2.get(world.ready["outbox_url"]).json()
+    assert 0 == world.stop()

@@ -286,7 +286,7 @@ def test_a_message_can_be_abandoned_though_all_of_it_came_at_once():
 # --- the end ------------------------------------------------------------
 
 
-def test_draining_ends_an_idle_session_at_once_and_a_busy_one_at_its_next_command():
+def test_draining_ends_a_session_at_once_or_after_the_message_that_it_is_in():
     goodbye = Reply(421, "4.3.2", "Restarting")
     shell = Shell().helloed()
     shell.session.drain(goodbye)
@@ -305,8 +305,16 @@ def test_draining_ends_an_idle_session_at_once_and_a_busy_one_at_its_next_comman
     shell = Shell().helloed()
     shell.send(ENVELOPE)
     shell.session.drain(goodbye)
-    assert [] == shell.send("")
-    assert ["421"] == [reply[:3] for reply in shell.send("DATA\r\n")]
+    shell.handle(shell.session.receive_data(b""))
+    assert "421 4.3.2 Restarting" == shell.replies[-1]  # which is all that it could hear to DATA, too
+    assert shell.session.closed
+
+    shell = Shell().helloed()
+    shell.send("MAIL FR")
+    shell.session.drain(goodbye)
+    shell.handle(shell.session.receive_data(b""))
+    assert not shell.session.closed
+    assert ["421"] == [reply[:3] for reply in shell.send("OM:<>\r\n")]
 
 
 def test_hanging_up_ends_a_session_in_the_middle_of_anything():

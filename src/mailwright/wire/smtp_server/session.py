@@ -35,7 +35,7 @@ from mailwright.wire.smtp_server.events import (
 )
 from mailwright.wire.smtp_server.incoming import SMUGGLED, Incoming, Progress
 from mailwright.wire.smtp_server.replies import Reply
-from mailwright.wire.smtp_server.states import LAST_IN_GROUP, TRANSITIONS, State, Verb
+from mailwright.wire.smtp_server.states import LAST_IN_GROUP, TRANSITIONS, WAITING, State, Verb
 
 _IDLE = frozenset([Verb.NOOP, Verb.HELP, Verb.RSET, Verb.VRFY, Verb.EXPN, Verb.EHLO, Verb.HELO])
 _OUT_OF_STEP = Ending(replies.OUT_OF_STEP, Why.OUT_OF_STEP)
@@ -177,8 +177,9 @@ class Session:
         self._facts.esmtp = False
 
     def drain(self, reply: Reply) -> None:
-        """End the session in good order: between two messages, or at the next command.
+        """End the session in good order: not inside a message, nor while anything else is decided.
 
+        A client that stands in an envelope is not waited for: all that it could hear to its next command is this reply.
         Takes effect with the next `receive_data`, of b"" as well.
         """
         self._drain = reply
@@ -212,7 +213,7 @@ class Session:
         if state is State.CHUNK:
             return self._in_chunk()
         if not self._input:
-            if self._drain is None or state not in (State.GREETED, State.READY):
+            if self._drain is None or state not in WAITING:
                 return False
             self._close(Ending(self._drain, Why.SERVER))
         elif state is State.DATA:

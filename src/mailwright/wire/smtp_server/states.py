@@ -44,7 +44,7 @@ class Verb(StrEnum):
     QUIT = "QUIT"
 
 
-_WAITING = (State.GREETED, State.READY, State.MAIL, State.RCPT, State.CHUNKED)  # for a command
+WAITING = (State.GREETED, State.READY, State.MAIL, State.RCPT, State.CHUNKED)  # for a command
 
 TRANSITIONS: dict[tuple[State, Verb], State] = {
     (State.READY, Verb.MAIL): State.MAIL,
@@ -57,7 +57,7 @@ TRANSITIONS: dict[tuple[State, Verb], State] = {
     (State.CHUNKED, Verb.BDAT): State.CHUNK,
     (State.GREETED, Verb.RSET): State.GREETED,
 }
-for _state in _WAITING:
+for _state in WAITING:
     TRANSITIONS[_state, Verb.EHLO] = TRANSITIONS[_state, Verb.HELO] = State.READY
     TRANSITIONS.setdefault((_state, Verb.RSET), State.READY)
     TRANSITIONS[_state, Verb.QUIT] = State.CLOSED
