@@ -212,3 +212,17 @@ async def test_the_list_is_short_and_the_message_long(world):
     (item,) = (await world.call("GET", "/v1/messages")).json()["items"]
     assert not {"text", "html", "headers", "attachments"} & set(item)
     assert item["attachment_count"] == 2
+
+
+async def test_a_conversation_that_moves_between_two_pages_makes_nothing_come_twice(world):
+    sent = []
+    for n in range(4):
+        sent.append((await world.send_raw(subject=f"Thread {n}")).json())
+        world.clock.advance(seconds=1)
+    first = (await world.call("GET", "/v1/threads?limit=2")).json()
+    assert ["Thread 3", "Thread 2"] == [thread["subject"] for thread in first["items"]]
+    await world.call(
+        "POST", f"/v1/messages/{sent[2]['message_id']}/reply", {"to": ["bob@there.example"], "text": "More."}, key="agent"
+    )
+    second = (await world.call("GET", f"/v1/threads?limit=2&after={first['next_cursor']}")).json()
+    assert ["Thread 1", "Thread 0"] == [thread["subject"] for thread in second["items"]]

@@ -35,7 +35,8 @@ async def listed(
     kind: str,
     fetch: Callable[[str | None, int], Awaitable[list[Row]]],
     show: Callable[[Row], Item],
+    place: Callable[[Row], str] = lambda row: row.id,
 ) -> Page[Item]:
-    """The page asked for. `fetch` takes the last id of the page before and how many rows to read."""
+    """The page asked for. `fetch` takes the place where the page before ended and how many rows to read."""
     after = read_cursor(kind, given.after) if given.after is not None else None
-    return page_of(await fetch(after, given.limit + 1), given.limit, kind, lambda row: row.id, show)
+    return page_of(await fetch(after, given.limit + 1), given.limit, kind, place, show)

@@ -16,7 +16,7 @@ from mailwright.contract.scalars import Id, Line, Moment, doc, milliseconds
 from mailwright.core import messages, threads, timeline
 from mailwright.core.errors import NotFound
 from mailwright.core.model import Caller, Direction, Message, MessageStatus, Permission
-from mailwright.core.ports import MessageFilter, Ports, Tx
+from mailwright.core.ports import MessageFilter, Ports, Tx, place
 from mailwright.mail import mime
 from mailwright.mail.quoting import new_text
 
@@ -78,7 +78,7 @@ async def _list(ports: Ports, caller: Caller, given: MessageList) -> Page[shown.
     async def fetch(before_id: str | None, limit: int) -> list[Message]:
         return await messages.page(ports, caller, narrow, before_id, limit)
 
-    return await listed(given, "msg", fetch, shown.message_summary)
+    return await listed(given, "msg", fetch, shown.message_summary, lambda row: place(row.created_at, row.id))
 
 
 async def _get(ports: Ports, caller: Caller, given: MessageId) -> shown.Message:
@@ -116,7 +116,7 @@ async def _list_threads(ports: Ports, caller: Caller, given: ThreadList) -> Page
     async def fetch(before_id: str | None, limit: int) -> list[Any]:
         return await threads.page(ports, caller, given.mailbox_id, before_id, limit)
 
-    return await listed(given, "thr", fetch, shown_threads.thread)
+    return await listed(given, "thr", fetch, shown_threads.thread, lambda row: place(row.last_at, row.id))
 
 
 async def _get_thread(ports: Ports, caller: Caller, given: ThreadId) -> shown_threads.ThreadDetail:
