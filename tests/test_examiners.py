@@ -83,15 +83,59 @@ async def test_a_process_that_hangs_is_replaced(one, monkeypatch):
 
 
 async def test_the_process_ends_when_its_server_is_gone(one):
-    pid = pid_of(one)
-    one._processes[0]._line.close()
-    for _ in range(100):
-        if one._processes[0]._child.returncode is not None:
-            break
-        await asyncio.sleep(0.05)
-    assert 0 == one._processes[0]._child.returncode
+    process, pid = one._processes[0], pid_of(one)
+    one._closed.set()  # as `close` does, but nobody kills it
+    process._line.close()
+    async with asyncio.timeout(5):
+        assert 0 == await process._child.wait()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_one_that_dies_while_it_has_nothing_to_do_is_replaced(one):
+    first = pid_of(one)
+    os.kill(first, signal.SIGKILL)
+    await until_gone(one)
+    assert not one.ready
+    await until_alive(one)
+    assert one.ready
+    assert "Tea?" == (await one.examine(MESSAGE, ENVELOPE)).subject
+    assert first != pid_of(one)
+
+
+async def test_a_process_that_can_not_be_started_is_tried_again(one, monkeypatch):
+    monkeypatch.setattr(examiners, "AGAIN", 0.05)
+    start, tries = asyncio.create_subprocess_exec, []
+
+    async def short_of_processes(*command, **options):
+        tries.append(command)
+        if len(tries) < 3:
+            raise BlockingIOError("Resource temporarily unavailable")
+        return await start(*command, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", short_of_processes)
+    os.kill(pid_of(one), signal.SIGKILL)
+    await until_gone(one)
+    await until_alive(one)
+    assert 3 == len(tries)
+    assert "Tea?" == (await one.examine(MESSAGE, ENVELOPE)).subject
+
+
+async def test_nothing_is_started_any_more_once_it_is_closed(one, monkeypatch):
+    monkeypatch.setattr(examiners, "AGAIN", 60)
+    os.kill(pid_of(one), signal.SIGKILL)
+    await until_gone(one)
+    async with asyncio.timeout(5):
+        await one.close()
+    assert not one.ready
+
+
+async def until_gone(found: Examiners) -> None:
+    for _ in range(200):
+        if not found._processes[0].alive:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the process did not end")
 
 
 async def until_alive(found: Examiners) -> None:

@@ -1,7 +1,8 @@
 """Processes that examine incoming messages, so that the one that speaks SMTP and writes has a processor to itself.
 
 Strangers' bytes are parsed in there: a process has no database, no keys and no other work; one that hangs or dies is replaced,
-and the peers it kept waiting are asked to try again (S12, S30). A frame is its length (4 octets), then MessagePack.
+whether it had work or none, and the peers it kept waiting are asked to try again (S12, S30). A frame is its length (4 octets),
+then MessagePack.
 Not here: what examining is (core/examining.py).
 """
 
@@ -28,6 +29,8 @@ from mailwright.net.resolver import ResolverOptions
 log = structlog.get_logger()
 
 PATIENCE = 30.0  # seconds that one message may take, DNS included
+AGAIN = 1.0  # seconds between two tries to start a process
+BRIEF = 10.0  # seconds: the next one of a process that lived no longer has to wait
 HEAD = 4
 
 
@@ -95,25 +98,39 @@ class _Frames(asyncio.Protocol):
 class _Process:
     """One examining process and the line to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, died: Callable[[_Process], None]) -> None:
+        """`died` is told when the line to it ends, unless we ended it."""
+        self._died = died
         self.waiting: dict[int, asyncio.Future[Examined]] = {}
         self._line: _Frames | None = None
         self._child: asyncio.subprocess.Process | None = None
-        self.alive = False
+        self._over = False
+        self.since = 0.0  # of the loop's clock
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes messages."""
+        return self._line is not None and not self._over
 
     async def start(self, options: ResolverOptions) -> None:
         """Start it; it ends by itself when this process does, since the line ends."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        with theirs:
-            told = msgspec.json.encode(options).decode()
-            command = (sys.executable, "-m", "mailwright.examiners", str(theirs.fileno()), told)
-            self._child = await asyncio.create_subprocess_exec(
-                *command, pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL
-            )
-        loop = asyncio.get_running_loop()
-        _, self._line = await loop.create_connection(lambda: _Frames(self._answered, self._lost), sock=ours)
-        self.alive = True
+        try:
+            with theirs:
+                told = msgspec.json.encode(options).decode()
+                command = (sys.executable, "-m", "mailwright.examiners", str(theirs.fileno()), told)
+                self._child = await asyncio.create_subprocess_exec(
+                    *command, pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL
+                )
+            loop = asyncio.get_running_loop()
+            self.since = loop.time()
+            _, self._line = await loop.create_connection(lambda: _Frames(self._answered, self._lost), sock=ours)
+        except BaseException:
+            ours.close()
+            if self._child is not None:
+                self._child.kill()
+            raise
 
     def ask(self, question: _Question) -> asyncio.Future[Examined]:
         """Send a question on its way."""
@@ -135,15 +152,17 @@ class _Process:
             future.set_exception(refusal(answer.message))
 
     def _lost(self) -> None:
-        self.alive = False
+        ended_by_itself, self._over = not self._over, True
         for future in self.waiting.values():
             if not future.done():
                 future.set_exception(errors.ExaminationFailed())
         self.waiting.clear()
+        if ended_by_itself:
+            self._died(self)
 
     def kill(self) -> None:
         """End it, whatever it is doing."""
-        self.alive = False
+        self._over = True
         if self._line is not None:
             self._line.close()
         if self._child is not None and self._child.returncode is None:
@@ -161,9 +180,10 @@ class Examiners:
 
     def __init__(self, count: int, options: ResolverOptions) -> None:
         self._options = options
-        self._processes = [_Process() for _ in range(count)]
+        self._processes = [_Process(self._died) for _ in range(count)]
         self._numbers = itertools.count(1)
         self._mending: set[asyncio.Task[None]] = set()
+        self._closed = asyncio.Event()
 
     async def start(self) -> None:
         """Start all of them."""
@@ -182,32 +202,53 @@ class Examiners:
             log.error("examiner.hangs", ip=envelope.peer.ip, mail_from=envelope.mail_from)
             self._replace(process)
             raise errors.ExaminationFailed from None
-        except errors.ExaminationFailed:
-            if not process.alive:
-                log.error("examiner.died", ip=envelope.peer.ip, mail_from=envelope.mail_from)
-                self._replace(process)
-            raise
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a process that takes messages now."""
+        return any(process.alive for process in self._processes)
+
+    def _died(self, process: _Process) -> None:
+        log.error("examiner.died")
+        self._replace(process)
 
     def _replace(self, broken: _Process) -> None:
-        if broken not in self._processes:
+        if self._closed.is_set() or broken not in self._processes:
             return
-        fresh = _Process()
+        fresh = _Process(self._died)
         self._processes[self._processes.index(broken)] = fresh
         broken.kill()
-
-        async def mend() -> None:
-            await broken.gone()
-            await fresh.start(self._options)
-
-        task = asyncio.create_task(mend())
+        task = asyncio.create_task(self._mend(broken, fresh))
         self._mending.add(task)
         task.add_done_callback(self._mending.discard)
 
+    async def _mend(self, broken: _Process, fresh: _Process) -> None:
+        """Start the fresh one, however often that fails: a system short of memory or processes now has some again later."""
+        await broken.gone()
+        # One that dies as soon as it stands must not keep us busy with starting it.
+        pause = AGAIN if asyncio.get_running_loop().time() - broken.since < BRIEF else 0.0
+        while not await self._closes_within(pause):
+            try:
+                await fresh.start(self._options)
+                return
+            except Exception as wrong:
+                log.error("examiner.not_started", reason=str(wrong))
+            pause = AGAIN
+
+    async def _closes_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), seconds)
+        return self._closed.is_set()
+
     async def close(self) -> None:
         """End all of them."""
+        self._closed.set()
         for process in self._processes:
             process.kill()
-        await asyncio.gather(*(process.gone() for process in self._processes), *self._mending, return_exceptions=True)
+        await asyncio.gather(*self._mending, return_exceptions=True)
+        for process in self._processes:  # and those that were just being started
+            process.kill()
+        await asyncio.gather(*(process.gone() for process in self._processes), return_exceptions=True)
 
 
 # --- in the process -----------------------------------------------------------------------------------------------------

@@ -505,6 +505,10 @@ class Cpu(Protocol):
 class Examiner(Protocol):
     """Looks at incoming messages somewhere else, in a process of its own. Raises what `examining.examine` raises."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether it takes messages now."""
+
     async def examine(self, raw: bytes, envelope: Envelope) -> Examined: ...
 
 

@@ -219,6 +219,18 @@ async def test_a_store_that_can_not_be_written_is_not_ready(world, monkeypatch):
     assert "disk" not in found.text
 
 
+async def test_a_server_none_of_whose_examining_processes_is_up_is_not_ready(world):
+    class Examiner:
+        ready = False
+
+    examiner = Examiner()
+    object.__setattr__(world.ports, "examiner", examiner)
+    found = await world.call("GET", "/readyz", key="")
+    assert (503, "examination_failed") == (found.status_code, found.json()["error"]["code"])
+    examiner.ready = True
+    assert 200 == (await world.call("GET", "/readyz", key="")).status_code
+
+
 async def test_requests_are_counted_by_operation_and_never_by_path(world):
     await world.call("GET", "/v1/agents")
     await world.call("GET", f"/v1/messages/{'x' * 30}")

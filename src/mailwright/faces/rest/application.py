@@ -15,7 +15,7 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from mailwright.contract.operations import OPERATIONS
-from mailwright.core.errors import StorageBusy
+from mailwright.core.errors import ExaminationFailed, StorageBusy
 from mailwright.core.ports import Ports, Tx
 from mailwright.faces.rest import pages
 from mailwright.faces.rest.answers import Reply
@@ -96,11 +96,13 @@ def _pages(ports: Ports, registry: CollectorRegistry) -> list[_Placed]:
 
 
 def _readiness(ports: Ports) -> Callable[[], Awaitable[Reply]]:
-    """Whether the store can be written; one try a second at most, however many ask."""
+    """Whether mail can be examined and the store can be written; one try a second at most, however many ask."""
     good_at: int | None = None
 
     async def ready() -> Reply:
         nonlocal good_at
+        if ports.examiner is not None and not ports.examiner.ready:
+            raise ExaminationFailed("No process that examines messages is up just now.")
         now = ports.clock.now()
         if good_at is None or not 0 <= now - good_at < READY_FOR:
 

@@ -208,7 +208,7 @@ def _webhook() -> Json:
 def _probes() -> Json:
     texts = {
         "/healthz": "Whether the process answers",
-        "/readyz": "Whether mail can be accepted: the store can be written",
+        "/readyz": "Whether mail can be accepted: it can be examined, and the store can be written",
         "/metrics": "Counters in Prometheus' form",
     }
     return {
