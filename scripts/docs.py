@@ -312,9 +312,9 @@ def _events(described: Json) -> Iterator[str]:
     yield "## Types"
     yield _table(("type", "what happened", "in `data`"), (_event(one) for one in EventType))
     yield (
-        "A message that a person released from a `gated_all` mailbox is told as `message.received` with `message_id`, "
-        "`thread_id`, `from` and `subject` alone: fetch the rest. A bounce that came back later has `returned: true` and no "
-        "attempt. `next_attempt_at` stands where there will be one."
+        "A message that a person released from a `gated_all` mailbox is told like any other, when it is released; its `text` "
+        "is the `preview` then, and `truncated` is true. A bounce that came back later has `returned: true` and no attempt. "
+        "`next_attempt_at` stands where there will be one."
     )
 
 

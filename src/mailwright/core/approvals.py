@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mailwright.core import audit, queueing, suppression, threads
+from mailwright.core import arrivals, audit, queueing, suppression, threads
 from mailwright.core.accounts import mailbox_of, owns, scope, system
 from mailwright.core.errors import ApprovalStale, BlockedByPolicy, InvalidInput, NotFound, NotPending
 from mailwright.core.events import EventType, publish
@@ -169,11 +169,11 @@ async def _to_queue(tx: Tx, ports: Ports, caller: Caller, approval: Approval, me
 
 async def _release(tx: Tx, ports: Ports, message: Message) -> None:
     _, modseq = await tx.mailboxes.advance(message.mailbox_id, 0)
-    released = replace(message, status=MessageStatus.RECEIVED, modseq=modseq)
+    flagged = message.authentication is not None and arrivals.suspicious(message.authentication)
+    released = replace(message, status=arrivals.standing(suspicious=flagged), modseq=modseq)
     await tx.messages.put(released)
     await threads.reveal(tx, released)
-    data = {"message_id": message.id, "thread_id": message.thread_id, "from": message.header_from, "subject": message.subject}
-    await publish(tx, ports, EventType.MESSAGE_RECEIVED, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
+    await arrivals.tell(tx, ports, released, None)  # the text is in the blob, and a script reads none
 
 
 async def reject(tx: Tx, ports: Ports, caller: Caller, ruling: Ruling) -> Approval:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 
+from mailwright.core.arrivals import EVENT_TEXT, SUSPICIOUS
 from mailwright.core.errors import BlockedByPolicy, MailLoop, UnusableMessage
 from mailwright.core.model import Json
 from mailwright.mail import mime
@@ -25,7 +26,6 @@ from mailwright.mail.words import decode_unstructured
 from mailwright.mailauth import dkim
 from mailwright.mailauth.authenticate import Authentication, authenticate, authentication_results
 
-EVENT_TEXT = 4_000  # characters of the text that travel in an event; the rest is fetched
 MAX_ADDRESSES = 200  # of To and of Cc, kept as facts
 
 
@@ -116,7 +116,7 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
         trace=_trace(envelope, authentication),
         authentication=summary(authentication),
         verified_domain=dmarc.domain if dmarc.result == "pass" else None,
-        suspicious=dmarc.disposition == "quarantine",
+        suspicious=dmarc.disposition == SUSPICIOUS,
     )
 
 

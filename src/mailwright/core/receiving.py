@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailwright.core import approvals, audit, policy, return_path, returning, threads
+from mailwright.core import approvals, arrivals, audit, policy, return_path, returning, threads
 from mailwright.core.accounts import system
 from mailwright.core.errors import RelayDenied, UnknownRecipient
-from mailwright.core.events import EventType, publish
-from mailwright.core.examining import EVENT_TEXT, Envelope, Examined, examine, refuse_loops
+from mailwright.core.examining import Envelope, Examined, examine, refuse_loops
 from mailwright.core.examining import Peer as Peer
-from mailwright.core.model import Direction, Json, Mailbox, Message, MessageStatus, Trust
+from mailwright.core.model import Direction, Mailbox, Message, MessageStatus, Trust
 from mailwright.core.ports import Ports, Spool, Tx
 from mailwright.core.sending import IN_MEMORY
 from mailwright.mail.arf import Complaint
@@ -181,7 +180,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         mailbox_id=mailbox.id,
         thread_id=thread.id,
         direction=Direction.INBOUND,
-        status=MessageStatus.HELD if held else MessageStatus.FLAGGED if facts.suspicious else MessageStatus.RECEIVED,
+        status=MessageStatus.HELD if held else arrivals.standing(suspicious=facts.suspicious),
         blob_id=filing.blob_id,
         size=filing.size,
         rfc_message_id=facts.ids.own,
@@ -227,31 +226,4 @@ async def _tell(tx: Tx, ports: Ports, message: Message, facts: Examined) -> None
         reasons = ("a person reads the mail of this mailbox first",)
         await approvals.ask(tx, ports, message, (), reasons)
         return
-    event = EventType.MESSAGE_FLAGGED if message.status is MessageStatus.FLAGGED else EventType.MESSAGE_RECEIVED
-    data = _event_data(message, facts)
-    await publish(tx, ports, event, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
-
-
-def _event_data(message: Message, facts: Examined) -> Json:
-    authentication = message.authentication or {}
-    return {
-        "message_id": message.id,
-        "thread_id": message.thread_id,
-        "rfc_message_id": message.rfc_message_id,
-        "from": message.header_from,
-        "to": list(message.to),
-        "cc": list(message.cc),
-        "subject": message.subject,
-        "preview": message.preview,
-        "text": facts.text[:EVENT_TEXT],
-        "truncated": len(facts.text) > EVENT_TEXT,
-        "in_reply_to": message.in_reply_to,
-        "attachments": message.attachments,
-        "automatic": message.automatic,
-        "trust": message.trust.value if message.trust else None,
-        "authentication": {
-            "spf": authentication["spf"]["result"],
-            "dkim": [one["result"] for one in authentication["dkim"]],
-            "dmarc": authentication["dmarc"]["result"],
-        },
-    }
+    await arrivals.tell(tx, ports, message, facts.text)
