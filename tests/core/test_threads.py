@@ -88,3 +88,50 @@ def test_hidden_conversations_leave_no_gaps_in_a_list(internet):
     page = internet.do(threads.page(internet.ports, ada.caller, None, None, 1))
     rest = internet.do(threads.page(internet.ports, ada.caller, None, page[-1].id, 5))
     assert (["Number 1"], ["Secret"]) == ([one.subject for one in page], [one.subject for one in rest])
+
+
+# --- who takes part (S26) -----------------------------------------------------------------------------------------------
+
+
+def forged(of: str, subject: str) -> bytes:
+    """From bob, says the message; nothing bears that out."""
+    fields = (
+        f"From: {BOB}",
+        "To: ada@agents.example",
+        f"Subject: {subject}",
+        f"In-Reply-To: {of}",
+        "Message-ID: <x@else.example>",
+    )
+    return "\r\n".join((*fields, "", "Hello")).encode()
+
+
+def test_S26_a_forged_author_joins_no_conversation_under_a_subject_of_his_own(internet):
+    ada, bob, eve = internet.agent("ada"), internet.person(BOB), internet.person("eve@else.example")
+    sent = ada.send(to=BOB, subject="Tea?", text="At four?")
+    bob.reply(sent, "Yes")
+    eve.send_raw(forged(sent.rfc_message_id, "Your bank"), ada.address, signed=False)
+    mail = ada.inbox()[-1]
+    assert ("Your bank", False) == (mail.subject, mail.thread_id == sent.thread_id)
+    assert (ada.address,) == ada.thread(mail).thread.participants
+
+
+@pytest.mark.parametrize("mode", ["autonomous", "gated_all"])
+def test_S26_a_forged_author_takes_part_in_nothing(internet, mode):
+    ada, eve = internet.agent("ada", mode=mode), internet.person("eve@else.example")
+    internet.person(BOB)
+    sent = ada.send(to=CAROL, subject="Tea?", text="At four?")
+    approver = internet.approver()
+    if mode == "gated_all":
+        approver.approve(sent)
+    eve.send_raw(forged(sent.rfc_message_id, "Re: Tea?"), ada.address, signed=False)
+    if mode == "gated_all":
+        approver.approve(ada._mail(approver.pending()[0].message_id))
+    thread = ada.thread(sent).thread
+    assert (2, {ada.address, CAROL}) == (thread.message_count, set(thread.participants))
+
+
+def test_a_partner_whose_name_is_proved_may_change_the_subject(internet):
+    ada, bob = internet.agent("ada"), internet.person(BOB)
+    sent = ada.send(to=BOB, subject="Tea?", text="At four?")
+    bob.reply(sent, "Coffee!", subject="Coffee?")
+    assert [sent.thread_id] == [mail.thread_id for mail in ada.inbox()]

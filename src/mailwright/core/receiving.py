@@ -171,7 +171,9 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
     author = facts.from_address
     held = policy.judge_incoming(mailbox) is policy.Inbound.HOLD
     subject = facts.subject[: threads.SHOWN]
-    joining = threads.Joining(facts.ids, author, facts.people, subject, facts.preview, now, withheld=held)
+    # S26: a From that nobody vouches for is nobody's; the message joins by reference and subject together, or not at all.
+    proved = author if facts.verified_domain else ""
+    joining = threads.Joining(facts.ids, proved, facts.people, subject, facts.preview, now, withheld=held)
     thread = await threads.join(tx, ports, mailbox, joining, to.thread_id)
     uid, modseq = await tx.mailboxes.advance(mailbox.id, 1)
     message = Message(

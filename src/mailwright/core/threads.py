@@ -26,7 +26,10 @@ SHOWN = 200  # characters of a subject that a list shows
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """What a message brings along when it looks for its conversation. Addresses are bare and in lower case."""
+    """What a message brings along when it looks for its conversation. Addresses are bare and in lower case.
+
+    `header_from` is "" where nothing proves it: such an author takes part in nothing.
+    """
 
     ids: MessageIds
     header_from: str
@@ -77,7 +80,8 @@ async def reveal(tx: Tx, message: Message) -> None:
     ids = MessageIds(message.rfc_message_id, (), message.references)
     people = parse_address_list(", ".join((*message.to, *message.cc))).mailboxes
     others = tuple(f"{one.local_part}@{one.domain}".lower() for one in people)
-    new = Joining(ids, message.from_address, others, message.subject[:SHOWN], message.preview, message.date)
+    author = message.from_address if message.verified_domain else ""
+    new = Joining(ids, author, others, message.subject[:SHOWN], message.preview, message.date)
     await tx.threads.put(_grown(thread, new))
 
 
