@@ -162,6 +162,12 @@ def _trace(envelope: Envelope, authentication: Authentication) -> bytes:
     return f"Return-Path: <{_printable(envelope.mail_from)}>\r\n".encode() + results + received.encode()
 
 
+def delivered_to(trace: bytes, address: str) -> bytes:
+    """The trace of the copy for that recipient: Delivered-To behind Return-Path, so that a loop shows (RFC 9228 §4, SM-8)."""
+    first, _, rest = trace.partition(b"\r\n")
+    return first + b"\r\nDelivered-To: " + _printable(address).encode() + b"\r\n" + rest
+
+
 def _printable(text: str) -> str:
     return "".join(c for c in text if c.isprintable() and c not in "()<>\\;")[:255]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from mailwright.core import approvals, arrivals, audit, policy, return_path, returning, threads
 from mailwright.core.accounts import system
 from mailwright.core.errors import RelayDenied, UnknownRecipient
-from mailwright.core.examining import Envelope, Examined, examine, refuse_loops
+from mailwright.core.examining import Envelope, Examined, delivered_to, examine, refuse_loops
 from mailwright.core.examining import Peer as Peer
 from mailwright.core.model import Direction, Mailbox, Message, MessageStatus, Trust
 from mailwright.core.ports import Ports, Spool, Tx
@@ -202,7 +202,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         created_at=now,
         in_reply_to=facts.ids.in_reply_to[0] if facts.ids.in_reply_to else None,
         references=facts.ids.references,
-        trace=facts.trace,
+        trace=delivered_to(facts.trace, to.address),
         authentication=facts.authentication,
         verified_domain=facts.verified_domain,
         trust=_trust(facts, thread.message_count > (0 if held else 1) and author in thread.participants),

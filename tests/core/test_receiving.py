@@ -1,0 +1,29 @@
+"""From the envelope to a message that is filed: for whom, with what trace, and what is refused."""
+
+from __future__ import annotations
+
+from mailwright.core.model import MessageStatus
+
+BOB = "bob@there.example"
+
+
+def fields(trace: bytes) -> list[str]:
+    return [line.partition(b":")[0].decode() for line in trace.split(b"\r\n") if line and not line.startswith((b"\t", b" "))]
+
+
+def test_the_trace_names_the_recipient_of_this_copy(internet):
+    ada, eve = internet.agent("ada"), internet.agent("eve")
+    internet.person(BOB).write(ada.address, "Tea?", cc=(eve.address,))
+    internet.inject(b"From: bob@there.example\r\n\r\nHi\r\n", to=(ada.address, "eve+tag@agents.example"))
+    (*_, mine), (*_, yours) = ada.inbox(), eve.inbox()
+    assert b"\r\nDelivered-To: ada@agents.example\r\n" in mine.message.trace
+    assert b"\r\nDelivered-To: eve+tag@agents.example\r\n" in yours.message.trace
+    assert ["Return-Path", "Delivered-To", "Authentication-Results", "Received"] == fields(mine.message.trace)
+
+
+def test_SM8_a_message_that_comes_back_with_its_trace_is_refused(internet):
+    ada, bob = internet.agent("ada"), internet.person(BOB)
+    bob.write(ada.address, "Tea?", "At four?")
+    (mail,) = ada.inbox()
+    again = bob.send_raw(mail.message.trace + mail.raw, ada.address, signed=False)
+    assert ("5.4.6", MessageStatus.RECEIVED, 1) == (again.enhanced, mail.status, len(ada.inbox()))
