@@ -557,6 +557,32 @@ async def test_questions_that_nobody_answers_are_closed(internet):
         await eventually(lambda: mail.approval.status is ApprovalStatus.EXPIRED)
 
 
+async def test_files_that_are_nobodys_are_looked_for_at_the_start_and_daily(internet, monkeypatch):
+    swept = []
+
+    async def sweep():
+        swept.append(internet.clock.now())
+
+    async def soon(stop, *waits):
+        for wait in waits:
+            wait.close()
+        await asyncio.sleep(0.001)
+
+    monkeypatch.setattr(internet.ports.store, "sweep", sweep)
+    monkeypatch.setattr(workers, "_until", soon)
+
+    async def keep(stop):
+        await keep_house(internet.ports, stop)
+
+    async with running(keep):
+        await eventually(lambda: swept)
+        internet.clock.advance(hours=23)
+        await asyncio.sleep(0.02)
+        assert 1 == len(swept)
+        internet.clock.advance(hours=1)
+        await eventually(lambda: 2 == len(swept))
+
+
 async def test_the_house_is_kept_on_after_trouble(internet):
     mail = internet.agent("ada", mode="gated_send").send(to="bob@there.example", subject="Tea?")
     internet.clock.advance(hours=72)

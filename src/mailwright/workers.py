@@ -269,10 +269,16 @@ class Tellings:
 
 
 async def keep_house(ports: Ports, stop: asyncio.Event) -> None:
-    """Tidy up until `stop`."""
+    """Tidy up until `stop`; files that belong to nobody go at the start, and daily."""
+    swept_at: int | None = None
 
     async def turn(stop: asyncio.Event) -> None:
+        nonlocal swept_at
         await tidy(ports)
+        now = ports.clock.now()
+        if swept_at is None or not 0 <= now - swept_at < DAY:
+            swept_at = now
+            await ports.store.sweep()
         await _until(stop, asyncio.sleep(30))
 
     await _repeat(stop, turn)

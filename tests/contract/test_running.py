@@ -231,6 +231,31 @@ async def test_without_the_permission_nothing_runs_and_nothing_is_looked_up():
         await run(ports, weak, operation(), Note("tea"))
 
 
+async def test_what_was_prepared_for_nothing_is_undone():
+    undone = []
+
+    async def undo(ports: Any, prepared: Note) -> None:
+        undone.append(prepared.text)
+
+    async def prepare(ports: Any, caller: Caller, given: Note) -> Note:
+        return given
+
+    row = {"prepare": prepare, "undo": undo}
+    ports = Ports()
+    await run(ports, CALLER, operation(**row), Note("tea"))
+    await once(ports, **row)
+    assert [] == undone
+    with pytest.raises(InvalidInput):
+        await run(ports, CALLER, operation(**row), Note("wrong"))
+    with pytest.raises(InvalidInput):
+        await once(ports, Claim("second", "hash", b"s" * 32), given=Note("wrong"), **row)
+    assert ["wrong", "wrong"] == undone
+    ports.store.lose = "after commit"  # it may have happened, and then what was prepared is needed
+    with pytest.raises(StorageBusy):
+        await once(ports, Claim("third", "hash", b"s" * 32), **row)
+    assert ["wrong", "wrong"] == undone
+
+
 async def test_what_is_prepared_is_what_is_acted_on():
     async def louder(ports: Any, caller: Caller, given: Note) -> Note:
         return Note(given.text.upper())

@@ -129,6 +129,20 @@ async def test_what_a_dead_server_was_receiving_is_removed_at_the_next_start(tmp
         assert [] == list((tmp_path / "incoming").iterdir())
 
 
+async def test_what_was_settled_for_nothing_is_taken_away_again_and_what_has_a_row_is_not(store: Store) -> None:
+    for blob_id in ("blb_1", "blb_2"):
+        spool = store.blobs.spool()
+        spool.write(LARGE)
+        await store.blobs.settle(spool, blob_id)
+        if blob_id == "blb_1":
+            await store.write(lambda tx, spool=spool: tx.blobs.add("blb_1", spool))  # type: ignore[misc]
+        await store.blobs.unsettle(blob_id)
+    assert bytes(await store.blobs.open("blb_1")) == LARGE
+    if isinstance(store, SqliteStore):
+        assert [] == list(store._folder._files.glob("*/blb_2"))
+    await store.blobs.unsettle("blb_never")
+
+
 async def test_files_whose_transaction_never_came_are_swept_away_once_they_are_old(sqlite: SqliteStore, tmp_path: Path) -> None:
     await large_blob(sqlite, "blb_kept")
     spool = sqlite.blobs.spool()

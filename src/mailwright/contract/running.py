@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mailwright.contract.operations.row import Operation
 from mailwright.core.accounts import require
-from mailwright.core.errors import IdempotencyInFlight, IdempotencyKeyReuse
+from mailwright.core.errors import IdempotencyInFlight, IdempotencyKeyReuse, Refusal, StorageBusy
 from mailwright.core.model import Caller
 from mailwright.core.ports import Ports, SavedResponse, Taken, Tx
 
@@ -72,7 +72,11 @@ async def run(ports: Ports, caller: Caller, operation: Operation[Any, Any], give
     act = operation.act
     assert act is not None
     prepared = given if operation.prepare is None else await operation.prepare(ports, caller, given)
-    return await ports.store.write(lambda tx: act(tx, ports, caller, prepared))
+    try:
+        return await ports.store.write(lambda tx: act(tx, ports, caller, prepared))
+    except Refusal as refusal:
+        await _undo(ports, operation, prepared, refusal)
+        raise
 
 
 async def run_once(
@@ -91,7 +95,20 @@ async def run_once(
         if saved is not None and _fresh(saved, ports):
             return _first_answer(saved, operation, own)
         prepared = given if operation.prepare is None else await operation.prepare(ports, caller, given)
-        return await ports.store.write(lambda tx: _act_once(tx, ports, caller, operation, prepared, own))
+        try:
+            told = await ports.store.write(lambda tx: _act_once(tx, ports, caller, operation, prepared, own))
+        except Refusal as refusal:
+            await _undo(ports, operation, prepared, refusal)
+            raise
+        if told.repeated:
+            await _undo(ports, operation, prepared)
+        return told
+
+
+async def _undo(ports: Ports, operation: Operation[Any, Any], prepared: Any, refusal: Refusal | None = None) -> None:
+    """What was refused leaves nothing behind. A store in trouble may have committed all the same: then nothing is touched."""
+    if operation.undo is not None and not isinstance(refusal, StorageBusy):
+        await operation.undo(ports, prepared)
 
 
 async def _act_once(tx: Tx, ports: Ports, caller: Caller, operation: Operation[Any, Any], prepared: Any, claim: Claim) -> Told:

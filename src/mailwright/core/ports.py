@@ -94,6 +94,9 @@ class Blobs(Protocol):
     async def settle(self, spool: Spool, blob_id: str) -> None:
         """Make it durable under that id, ready for `Tx.blobs.add`. Small ones wait for the transaction itself."""
 
+    async def unsettle(self, blob_id: str) -> None:
+        """Take away what was settled under that id and got no row. Never raises: `Store.sweep` finds what is left."""
+
     async def open(self, blob_id: str) -> Raw:
         """The bytes of a stored blob; raises KeyError if there is none."""
 
@@ -365,6 +368,9 @@ class Store(Protocol):
 
     async def browse(self, script: Script[T]) -> T:
         """As `read`, for lists and searches: runs beside the event loop."""
+
+    async def sweep(self) -> int:
+        """Delete what was settled long ago and never got a row; how many. After a start, and daily."""
 
     def version(self, topic: str) -> int:
         """How often that topic changed so far; take it before reading, then `wait` for more."""

@@ -8,6 +8,7 @@ Not here: the rows (tables/blobs.py).
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import re
@@ -159,4 +160,11 @@ class BlobFolder:
 
     def strays(self, known: set[str], before: float) -> list[str]:
         """Files with no row, last changed before that time (seconds since 1970): their transaction never came."""
-        return [entry.name for entry in self._files.glob("*/*") if entry.name not in known and entry.stat().st_mtime < before]
+        return [entry.name for entry in self._files.glob("*/*") if entry.name not in known and _changed_at(entry) < before]
+
+
+def _changed_at(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:  # removed since it was listed
+        return math.inf

@@ -114,6 +114,27 @@ async def test_whom_nobody_may_write_to_is_left_out_and_a_message_for_nobody_is_
     assert (422, "recipient_suppressed") == (found.status_code, found.json()["error"]["code"])
 
 
+async def test_a_large_message_that_is_refused_leaves_no_file(world, monkeypatch):
+    settled, unsettled = [], []
+
+    async def settle(spool, blob_id):
+        settled.append(blob_id)
+
+    async def unsettle(blob_id):
+        unsettled.append(blob_id)
+
+    monkeypatch.setattr(world.ports.store.blobs, "settle", settle)
+    monkeypatch.setattr(world.ports.store.blobs, "unsettle", unsettle)
+    await world.call("POST", "/v1/suppressions", {"address": "gone@there.example"})
+    large = "tea " * 100_000
+    await world.send(text=large)
+    assert (1, []) == (len(settled), unsettled)
+    assert 422 == (await world.send_raw(to=["gone@there.example"], text=large)).status_code
+    assert settled[1:] == unsettled
+    assert 422 == (await world.send_raw(to=["gone@there.example"], text="tea")).status_code
+    assert 2 == len(settled)
+
+
 async def test_a_paused_agent_sends_nothing_until_a_person_resumes_it(world):
     path = f"/v1/agents/{world.ours.mailbox.agent_id}"
     await world.call("POST", f"{path}/pause")

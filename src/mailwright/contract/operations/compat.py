@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import Meta, field
 
 from mailwright.contract.operations.row import Example, Operation
-from mailwright.contract.operations.sending import HELD, Address, Addresses, Writing, named, wanted
+from mailwright.contract.operations.sending import HELD, Address, Addresses, Writing, forget, named, wanted
 from mailwright.contract.resources import sent as shown
 from mailwright.contract.resources.sent import SentEmail
 from mailwright.contract.scalars import Id, Line, doc
@@ -98,6 +98,10 @@ async def _check_agent(ports: Ports, caller: Caller, mailbox: Mailbox, agent_id:
         raise FromNotOwned(f"The mailbox {mailbox.address} is not this agent's.", details={"agent_id": agent_id})
 
 
+async def _forget(ports: Ports, composed: _Composed) -> None:
+    await forget(ports, composed.prepared)
+
+
 async def _submit(tx: Tx, ports: Ports, caller: Caller, composed: _Composed) -> SentEmail:
     submitted = await sending.submit(tx, ports, caller, composed.prepared)
     domain = await tx.domains.get(caller.tenant_id, composed.domain_id)
@@ -117,6 +121,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=SentEmail,
         prepare=_compose,
         act=_submit,
+        undo=_forget,
         large=True,
         tool="send_email",
         examples=(
@@ -144,6 +149,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=SentEmail,
         prepare=_compose_reply,
         act=_submit,
+        undo=_forget,
         large=True,
         tool="reply_email",
         examples=(Example("An answer", {"message_id": "{message_id}", "text": "Gladly."}),),

@@ -24,6 +24,7 @@ O = TypeVar("O")  # noqa: E741
 Read = Callable[[Ports, Caller, I], Awaitable[O]]
 Prepare = Callable[[Ports, Caller, I], Awaitable[P]]
 Act = Callable[[Tx, Ports, Caller, P], Awaitable[O]]
+Undo = Callable[[Ports, P], Awaitable[None]]
 
 
 class Answer(StrEnum):
@@ -66,6 +67,7 @@ class Operation(Generic[I, O]):
     read: Read[I, O] | None = None
     prepare: Prepare[I, Any] | None = None
     act: Act[Any, O] | None = None
+    undo: Undo[Any] | None = None  # takes away what `prepare` left outside the transaction, where `act` refused
     status: int = 200
     large: bool = False  # the body may be as large as a message
     waits: bool = False  # answers late on purpose: its input has a field `wait`, in seconds

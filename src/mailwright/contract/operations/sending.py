@@ -164,6 +164,12 @@ async def _compose_forward(ports: Ports, caller: Caller, given: Forward) -> send
     return await named(answering.prepare_forward(ports, caller, given.message_id, what), given)
 
 
+async def forget(ports: Ports, prepared: sending.Prepared) -> None:
+    """Take away the file of a large message that is not going to be one."""
+    if not isinstance(prepared.blob, bytes):
+        await ports.store.blobs.unsettle(prepared.blob_id)
+
+
 async def _submit(tx: Tx, ports: Ports, caller: Caller, prepared: sending.Prepared) -> Sent:
     return shown.sent(await sending.submit(tx, ports, caller, prepared))
 
@@ -190,6 +196,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Sent,
         prepare=_compose,
         act=_submit,
+        undo=forget,
         large=True,
         tool="send_message",
         command="send",
@@ -219,6 +226,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Sent,
         prepare=_compose_reply,
         act=_submit,
+        undo=forget,
         large=True,
         tool="reply",
         command="reply",
@@ -236,6 +244,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Sent,
         prepare=_compose_reply_all,
         act=_submit,
+        undo=forget,
         large=True,
         tool="reply_all",
         command="reply-all",
@@ -253,6 +262,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Sent,
         prepare=_compose_forward,
         act=_submit,
+        undo=forget,
         large=True,
         tool="forward",
         command="forward",

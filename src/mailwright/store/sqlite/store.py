@@ -14,7 +14,7 @@ import queue
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -246,6 +246,16 @@ class StoredBlobs:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._folder.settle, spool, blob_id)
         except OSError as error:
             raise StorageBusy(details={"reason": os.strerror(error.errno or 0)}) from error
+
+    async def unsettle(self, blob_id: str) -> None:
+        """Delete the file, unless there is a row that needs it; never raises."""
+        try:
+            self._reader.run(lambda tx: self._reader.tables.blob_rows.content(blob_id))
+        except KeyError:
+            with suppress(OSError):
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._folder.remove, blob_id)
+        except StorageBusy:
+            pass  # whether there is a row can't be said: the sweep will know
 
     async def open(self, blob_id: str) -> Raw:
         """The bytes; raises KeyError."""

@@ -85,6 +85,9 @@ class MemoryBlobs:
     async def settle(self, spool: Spool, blob_id: str) -> None:
         """Nothing has to be done."""
 
+    async def unsettle(self, blob_id: str) -> None:
+        """What has no row is nowhere."""
+
     async def open(self, blob_id: str) -> Raw:
         """The bytes; raises KeyError."""
         return self._rows.content[blob_id]
@@ -130,6 +133,10 @@ class MemoryStore:
         """As `read`."""
         await asyncio.sleep(0)
         return await self.read(script)
+
+    async def sweep(self) -> int:
+        """What has no row is nowhere."""
+        return 0
 
     def version(self, topic: str) -> int:
         """How often that topic changed so far."""
