@@ -1,7 +1,8 @@
 """Webhooks: programs that are told of events, each from its own place in the log.
 
 Signed as Standard Webhooks 1.0 says (`webhook-id`, `webhook-timestamp`, `webhook-signature: v1,...`). A webhook
-that answers no event with 2xx for all its tries is disabled, and that is an event too.
+that answers no event with 2xx for all its tries is disabled, and that is an event too. While it is not active, what it was to
+be told waits.
 fan_out (events become deliveries) -> claim -> post -> record.
 Not here: the loop (workers.py), the egress guard (net/poster.py).
 """
@@ -26,6 +27,9 @@ from mailwright.core.ports import NotPosted, Ports, Posted, Tx
 MINUTE = 60_000
 # After each failed try, how long until the next; jittered. Then the webhook is disabled.
 RETRIES = tuple(m * MINUTE for m in (1, 5, 15, 60, 240, 480, 960))
+# One event that an end point chokes on is given up alone; only where nothing was answered for about as long, it is the webhook.
+FAILED_FOR = sum(RETRIES) * 3 // 4
+WAITING = 5 * MINUTE  # how often a webhook that is paused or disabled is looked at again
 LEASE = 2 * MINUTE
 # Deliveries of one webhook in hand at once: so few that the others find a place beside an end point that hangs, and that
 # all of them have timed out before the lease ends, four at a time.
@@ -239,7 +243,7 @@ class Telling:
 
 
 async def claim(ports: Ports, limit: int) -> list[Telling]:
-    """Take due deliveries, `IN_HAND` of one webhook at most; those whose webhook or event is gone are closed."""
+    """Take due deliveries, `IN_HAND` of one webhook at most; those of one that is not active wait, those of none are closed."""
 
     async def script(tx: Tx) -> list[Telling]:
         now = ports.clock.now()
@@ -252,8 +256,11 @@ async def claim(ports: Ports, limit: int) -> list[Telling]:
                 continue
             webhook = await tx.webhooks.get(row.tenant_id, row.webhook_id)
             events = await tx.events.after(row.tenant_id, row.event_cursor - 1, None, (), 1)
-            if webhook is None or webhook.status is not Active.ACTIVE or not events or events[0].id != row.event_id:
-                await tx.webhooks.finish(replace(row, status="failed", error="the webhook is not active", at=now))
+            if webhook is None or not events or events[0].id != row.event_id:
+                await tx.webhooks.finish(replace(row, status="failed", error="the webhook was removed", at=now))
+                continue
+            if webhook.status is not Active.ACTIVE:
+                await tx.webhooks.finish(replace(row, attempts=row.attempts - 1, due_at=now + WAITING))
                 continue
             found.append(Telling(row, webhook, events[0]))
         return found
@@ -298,20 +305,29 @@ async def _record(tx: Tx, ports: Ports, telling: Telling, answer: Posted | NotPo
         case NotPosted(reason, detail):
             row = replace(row, response_status=None, response_body=None, error=f"{reason}: {detail}"[:500], at=now)
             good = False
+    last = row.attempts > len(RETRIES)
     if good:
-        await tx.webhooks.finish(replace(row, status="succeeded"))
-    elif row.attempts <= len(RETRIES):
-        due = now + int(RETRIES[row.attempts - 1] * (0.8 + 0.4 * spread))
-        await tx.webhooks.finish(replace(row, status="pending", due_at=due))
-    elif await tx.webhooks.finish(replace(row, status="failed")):
-        await _disable(tx, ports, telling.webhook)
+        row = replace(row, status="succeeded")
+    elif last:
+        row = replace(row, status="failed")
+    else:
+        row = replace(row, status="pending", due_at=now + int(RETRIES[row.attempts - 1] * (0.8 + 0.4 * spread)))
+    if await tx.webhooks.finish(row):
+        await _judge(tx, ports, telling.webhook, good=good, last=last)
 
 
-async def _disable(tx: Tx, ports: Ports, webhook: Webhook) -> None:
-    fresh = await tx.webhooks.get(webhook.tenant_id, webhook.id)
-    if fresh is None or fresh.status is not Active.ACTIVE:
+async def _judge(tx: Tx, ports: Ports, told: Webhook, *, good: bool, last: bool) -> None:
+    """Note since when nothing was answered, and disable a webhook that has failed for too long."""
+    webhook, now = await tx.webhooks.get(told.tenant_id, told.id), ports.clock.now()
+    if webhook is None or webhook.status is not Active.ACTIVE:
         return
-    await tx.webhooks.put(replace(fresh, status=Active.DISABLED, failing_since=ports.clock.now()))
-    data = {"webhook_id": fresh.id, "url": fresh.url}
-    await publish(tx, ports, EventType.WEBHOOK_DISABLED, tenant_id=fresh.tenant_id, mailbox_id=fresh.mailbox_id, data=data)
-    await audit.record(tx, ports, system(fresh.tenant_id), "webhook.disabled", fresh.id)
+    since = None if good else webhook.failing_since or now
+    if not last or since is None or now - since < FAILED_FOR:
+        if since != webhook.failing_since:
+            await tx.webhooks.put(replace(webhook, failing_since=since))
+        return
+    await tx.webhooks.put(replace(webhook, status=Active.DISABLED))
+    data = {"webhook_id": webhook.id, "url": webhook.url}
+    event = EventType.WEBHOOK_DISABLED
+    await publish(tx, ports, event, tenant_id=webhook.tenant_id, mailbox_id=webhook.mailbox_id, data=data)
+    await audit.record(tx, ports, system(webhook.tenant_id), "webhook.disabled", webhook.id)
