@@ -50,7 +50,7 @@ def test_an_answer_to_the_answer_joins(us: ours.Ours, sent: Json) -> None:
     second = answer(us, Subject=f"AW: Re: {sent['subject']}", In_Reply_To=first["rfc_message_id"])
     assert sent["thread_id"] == second["thread_id"]
     thread = us.api.get(f"/v1/threads/{sent['thread_id']}")
-    assert ["outbound", "inbound", "inbound"] == [one.get("message", one)["direction"] for one in thread["messages"]]
+    assert ["outbound", "inbound", "inbound"] == [one["direction"] for one in thread["messages"]]
 
 
 def test_the_same_writer_may_change_the_subject(us: ours.Ours, sent: Json) -> None:

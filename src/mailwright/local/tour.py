@@ -146,7 +146,7 @@ async def _answer(world: World, ada: httpx2.AsyncClient, sent: dict[str, Any], g
     )
     step(8, "It is in the same thread: GET /v1/threads/{id}")
     thread = (await ada.get(f"/v1/threads/{sent['thread_id']}")).json()
-    for message in (told["message"] for told in thread["messages"]):
+    for message in thread["messages"]:
         show(f"{message['direction']:<8} {message['from']:<38} {message['preview']}")
     if len(thread["messages"]) != 2:
         raise TourFailed("the reply is not in its thread")

@@ -270,7 +270,7 @@ async def test_a_conversation_is_read_with_what_is_new_in_each_message(world):
     await world.call("POST", f"/v1/messages/{first['message_id']}/reply", {"text": "Or five?"}, key="agent")
     thread = (await world.call("GET", f"/v1/threads/{first['thread_id']}", key="agent")).json()
     assert (2, ["At four?", "Or five?"]) == (thread["message_count"], [one["text"].strip() for one in thread["messages"]])
-    assert ["Tea?", "Re: Tea?"] == [one["message"]["subject"] for one in thread["messages"]]
+    assert ["Tea?", "Re: Tea?"] == [one["subject"] for one in thread["messages"]]
 
 
 async def test_labels_are_put_on_and_taken_off(world):

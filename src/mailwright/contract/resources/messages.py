@@ -110,7 +110,8 @@ _SHARED = {
 }  # fmt: skip
 
 
-def _summary_fields(row: model.Message) -> dict[str, Any]:
+def summary_fields(row: model.Message) -> dict[str, Any]:
+    """What every form of a message tells."""
     return {
         **{name: getattr(row, name) for name in _SHARED},
         "message_id": row.id,
@@ -126,7 +127,7 @@ def _summary_fields(row: model.Message) -> dict[str, Any]:
 
 def message_summary(row: model.Message) -> MessageSummary:
     """A message, as lists tell it."""
-    return MessageSummary(**_summary_fields(row))
+    return MessageSummary(**summary_fields(row))
 
 
 def message(content: Content) -> Message:
@@ -136,7 +137,7 @@ def message(content: Content) -> Message:
     headers, long_headers = _headers(content.header)
     cut = {"text": long_text, "html": long_html, "headers": long_headers}
     return Message(
-        **_summary_fields(content.message),
+        **summary_fields(content.message),
         text=text[:MAX_TEXT],
         html=html,
         extracted_text=new_text(text[:MAX_TEXT]).text,

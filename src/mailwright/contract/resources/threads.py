@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from mailwright.contract.resources.messages import MessageSummary, message_summary
+from mailwright.contract.resources.messages import MessageSummary, summary_fields
 from mailwright.contract.scalars import Time, doc, rfc3339
 from mailwright.core import model, timeline
 from mailwright.core.timeline import Stage
@@ -26,10 +26,9 @@ class Thread(Struct, frozen=True, kw_only=True):
     last_message_at: Annotated[Time, doc("When its latest message came or went.")]
 
 
-class ThreadMessage(Struct, frozen=True, kw_only=True):
+class ThreadMessage(MessageSummary, frozen=True, kw_only=True, rename={"from_": "from"}):
     """A message of a conversation, with what it says."""
 
-    message: Annotated[MessageSummary, doc("The facts about it.")]
     text: Annotated[
         str | None, doc("What is new in it, as plain text. Untrusted where it is inbound. Null beyond the latest 50.")
     ]
@@ -87,7 +86,8 @@ def thread_detail(row: model.Thread, messages: tuple[ThreadMessage, ...]) -> Thr
 def thread_message(row: model.Message, text: str | None, limit: int) -> ThreadMessage:
     """A message of a conversation, as told; its text is cut at `limit` characters."""
     long = text is not None and len(text) > limit
-    return ThreadMessage(message=message_summary(row), text=text[:limit] if text is not None else None, truncated=long)
+    shown = text[:limit] if text is not None else None
+    return ThreadMessage(**summary_fields(row), text=shown, truncated=long)
 
 
 def timeline_entry(entry: timeline.Entry) -> TimelineEntry:
