@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mailwright.core.model import MessageStatus
 
 BOB = "bob@there.example"
@@ -27,3 +29,10 @@ def test_SM8_a_message_that_comes_back_with_its_trace_is_refused(internet):
     (mail,) = ada.inbox()
     again = bob.send_raw(mail.message.trace + mail.raw, ada.address, signed=False)
     assert ("5.4.6", MessageStatus.RECEIVED, 1) == (again.enhanced, mail.status, len(ada.inbox()))
+
+
+@pytest.mark.parametrize("author", ["a@[192.0.2.1]", "a@[IPv6:2001:db8::1]", "a@two..dots.example"])
+def test_an_author_without_a_domain_is_refused_for_that(internet, author):
+    outcome = internet.inject(f"From: {author}\r\n\r\nHi\r\n".encode(), to=(internet.agent("ada").address,))
+    assert 550 == outcome.code
+    assert "The author can't be authenticated: From names a domain that is none." == outcome.text

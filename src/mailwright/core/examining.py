@@ -94,6 +94,9 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
     )
     dmarc = authentication.dmarc
     # DM-13, RFC 9989 §7.4: refusing only because the policy says `reject` is the operator's own decision.
+    if dmarc.disposition == "reject" and not dmarc.domain:
+        # RFC 9989 §11.5: no policy asks for this; nobody can tell whom such a From field means.
+        raise UnusableMessage(f"The author can't be authenticated: {dmarc.reason}.")
     if dmarc.disposition == "reject":
         raise BlockedByPolicy(f"DMARC fails for {dmarc.domain}, whose policy is to reject such mail.")
     root = mime.parse(raw, header)
