@@ -120,6 +120,7 @@ def settings_of(config: Config, *, secret: bytes, public_url: str) -> Settings:
     return Settings(
         hostname=config.server.hostname,
         addresses=config.server.addresses,
+        inner_addresses=("127.0.0.1", "::1", reachable(config.smtp.host)),
         bounce_label=config.delivery.bounce_label,
         verp_secret=secret,
         public_url=public_url,
@@ -174,7 +175,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]]) -> Run
     operator_key = await _first_key(ports, data)
     mx = await smtp.serve([smtp.Listen(config.smtp.host, config.smtp.port)], smtp.reception(ports), smtp_options(config, data))
     closing.append(mx.close)
-    local = Host(settings.hostname, ("127.0.0.1",), mx.port)
+    local = Host(settings.hostname, (reachable(mx.sockets[0].getsockname()[0]),), mx.port)
     running = Running(config, ports, public_url, mx.port, operator_key, closing)
     stop = running.stopping
     loops = [
@@ -266,6 +267,11 @@ async def _serve_api(ports: Ports, listener: socket.socket) -> Callable[[], obje
         listener.close()
 
     return close
+
+
+def reachable(listening: str) -> str:
+    """The address at which a socket of ours that listens there is reached from here."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listening, listening)
 
 
 def _secret(path: Path) -> bytes:

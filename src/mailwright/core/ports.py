@@ -524,6 +524,7 @@ class Settings:
 
     hostname: str = "localhost"
     addresses: tuple[str, ...] = ()  # our public addresses: for SPF records and for MX loop detection
+    inner_addresses: tuple[str, ...] = ("127.0.0.1", "::1")  # from which we reach our own mail exchanger
     bounce_label: str = "bounce"  # the return path lives at <label>.<domain>
     verp_secret: bytes = b""
     public_url: str = "http://127.0.0.1:8080"

@@ -18,7 +18,7 @@ from mailwright.core.errors import RelayDenied, UnknownRecipient
 from mailwright.core.examining import Envelope, Examined, delivered_to, examine, refuse_loops
 from mailwright.core.examining import Peer as Peer
 from mailwright.core.model import Direction, Mailbox, Message, MessageStatus, Trust
-from mailwright.core.ports import Ports, Spool, Tx
+from mailwright.core.ports import Ports, Settings, Spool, Tx
 from mailwright.core.sending import IN_MEMORY
 from mailwright.mail.arf import Complaint
 from mailwright.mail.dsn import Dsn
@@ -140,7 +140,16 @@ def _envelope(ports: Ports, peer: Peer, mail_from: str, recipients: Sequence[Rec
     settings = ports.settings
     rcpt_to = tuple(one.address for one in recipients)
     now = ports.clock.now()
+    peer = _as_others_see_it(settings, peer, mail_from)
     return Envelope(peer, mail_from, rcpt_to, settings.hostname, now, settings.honor_reject, settings.received_limit)
+
+
+def _as_others_see_it(settings: Settings, peer: Peer, mail_from: str) -> Peer:
+    """Ourselves, with mail of one mailbox here for another, have the address that the domain's SPF record knows."""
+    local, _, domain = mail_from.rpartition("@")
+    ours = peer.ip in (*settings.inner_addresses, *settings.addresses) and peer.helo.lower() == settings.hostname.lower()
+    path = domain.startswith(f"{settings.bounce_label}.") and return_path.read(settings.verp_secret, local) is not None
+    return replace(peer, ip=settings.addresses[0]) if ours and path and settings.addresses else peer
 
 
 async def _examined(ports: Ports, raw: Raw, envelope: Envelope) -> Examined:
