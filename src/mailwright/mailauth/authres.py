@@ -12,11 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mailwright.mail.header import Field, Header, Raw
-from mailwright.mailauth.dkim.verify import Result as DkimResult
 from mailwright.mailauth.names import to_dns_name
+
+if TYPE_CHECKING:
+    from mailwright.mailauth.dkim.verify import Result as DkimResult
 
 FIELD = "authentication-results"
 WIDTH = 78
