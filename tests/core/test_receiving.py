@@ -36,3 +36,14 @@ def test_an_author_without_a_domain_is_refused_for_that(internet, author):
     outcome = internet.inject(f"From: {author}\r\n\r\nHi\r\n".encode(), to=(internet.agent("ada").address,))
     assert 550 == outcome.code
     assert "The author can't be authenticated: From names a domain that is none." == outcome.text
+
+
+COMPOSED, TAKEN_APART = "jos\u00e9", "jose\u0301"
+
+
+@pytest.mark.parametrize(("made", "written"), [(COMPOSED, TAKEN_APART), (TAKEN_APART, COMPOSED), ("JOS\u00c9", TAKEN_APART)])
+def test_an_address_is_the_same_however_its_letters_are_put_together(internet, made, written):
+    jose = internet.agent(f"{made}@agents.example")
+    assert f"{COMPOSED}@agents.example" == jose.address
+    outcome = internet.inject(b"From: bob@there.example\r\n\r\nHi\r\n", to=(f"{written}@agents.example",))
+    assert (250, 1) == (outcome.code, len(jose.inbox()))

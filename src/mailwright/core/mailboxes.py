@@ -7,6 +7,7 @@ Not here: messages (messages.py), threads (threads.py), the oversight modes' mea
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 
 from mailwright.core import agents, audit
@@ -96,7 +97,13 @@ def _own_form(path: str, text: str) -> str:
         parsed = parse_mailbox(text)
     except InvalidAddress as wrong:
         raise InvalidInput.at(path, str(wrong)) from None
-    return f"{parsed.local_part.lower()}@{parsed.domain_ascii}"
+    return f"{own_local_part(parsed.local_part)}@{parsed.domain_ascii}"
+
+
+def own_local_part(text: str) -> str:
+    """The one form in which a local part of ours is kept and looked for, however it was typed."""
+    # RFC 6532 §3.1: NFC is what is to be written; some systems write é as two characters all the same (NFD).
+    return unicodedata.normalize("NFC", text.lower())
 
 
 def _one_line(path: str, text: str) -> str:

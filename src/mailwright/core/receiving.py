@@ -17,6 +17,7 @@ from mailwright.core.accounts import system
 from mailwright.core.errors import RelayDenied, UnknownRecipient
 from mailwright.core.examining import Envelope, Examined, delivered_to, examine, refuse_loops
 from mailwright.core.examining import Peer as Peer
+from mailwright.core.mailboxes import own_local_part
 from mailwright.core.model import Direction, Mailbox, Message, MessageStatus, Trust
 from mailwright.core.ports import Ports, Settings, Spool, Tx
 from mailwright.core.sending import IN_MEMORY
@@ -52,7 +53,7 @@ async def recipient(ports: Ports, address: str) -> Recipient:
     A subaddress (`ada+tag@`) is its mailbox's; postmaster@ and abuse@ of our domains always exist (RFC 5321 §4.5.1).
     """
     local, _, domain = address.rpartition("@")
-    local, domain = local.lower(), domain.lower()
+    local, domain = own_local_part(local), domain.lower()
     found = await ports.store.read(lambda tx: _lookup(tx, ports, local, domain))
     if found is None:
         raise UnknownRecipient(f"There is no mailbox {address[:100]} here.")
