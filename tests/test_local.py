@@ -124,6 +124,27 @@ def test_a_second_start_on_the_same_data_keeps_keys_and_mail(start: Callable[...
     second.api.settled(second.api.send(box, "success@simulator.test")["message_id"], "delivered")
 
 
+def test_a_first_start_that_was_killed_before_its_end_is_finished_by_the_next(
+    start: Callable[..., Local], tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    options = ("--data", str(data), "--no-tour")
+    first = start(*options)
+    assert 0 == first.stop()
+    (data / "local.json").unlink()  # it is the last that a first start writes
+    second = start(*options)
+    same = ("operator_key", "mailbox_id", "domain")
+    assert [first.ready[name] for name in same] == [second.ready[name] for name in same]
+    second.api.settled(second.api.send({"id": second.ready["mailbox_id"]}, "success@simulator.test")["message_id"], "delivered")
+    assert 0 == second.stop()
+    (data / "local.json").unlink()
+    (data / "operator.key").unlink()
+    third = subprocess.run((*COMMAND, *options), capture_output=True, text=True, timeout=15)
+    assert 0 != third.returncode
+    assert "begin with an empty folder" in third.stderr
+    assert "Traceback" not in third.stderr
+
+
 def five_free_ports() -> int:
     """The first of five free ports in a row."""
     while True:

@@ -205,27 +205,37 @@ def _published(running: app.Running) -> Iterator[Record]:
 
 
 async def _furnish(running: app.Running) -> tuple[dict[str, str], str]:
-    """The world's domain, mailbox and keys: on the first start through the API, later from the file of the first."""
+    """The world's domain, mailbox and keys: through the API until that was done once, later from the file that it left."""
     data = Path(running.config.server.data)
     kept = data / "local.json"
-    if not running.operator_key:
+    if not running.operator_key and kept.exists():
         found = json.loads(kept.read_text())
         return found["keys"], found["mailbox_id"]
-    headers = {"Authorization": f"Bearer {running.operator_key}"}
+    # A start that was killed may have got anywhere: each of these requests does no harm when it is repeated.
+    operator_key = running.operator_key or _kept_key(data)
+    headers = {"Authorization": f"Bearer {operator_key}"}
     async with httpx2.AsyncClient(base_url=running.api_url, headers=headers) as client:
-        domain = await tour.post(client, "/v1/domains", {"domain": DOMAIN})
+        domain = await tour.post(client, "/v1/domains", {"domain": DOMAIN, "client_id": "local"})
         await tour.post(client, f"/v1/domains/{domain['id']}/verify", {})
         wanted = {"address": f"ada@{DOMAIN}", "display_name": "Ada", "oversight_mode": "autonomous"}
-        mailbox = await tour.post(client, "/v1/mailboxes", wanted)
+        mailbox = await tour.post(client, "/v1/mailboxes", wanted | {"client_id": "local"})
         await tour.post(client, "/v1/suppressions", {"address": f"suppressed@{SIMULATOR}"})
         agent = {"name": "agent", "role": "agent", "mailbox_id": mailbox["id"]}
         keys = {
-            "operator_key": running.operator_key,
+            "operator_key": operator_key,
             "approver_key": (await tour.post(client, "/v1/api-keys", {"name": "approver", "role": "approver"}))["key"],
             "agent_key": (await tour.post(client, "/v1/api-keys", agent))["key"],
         }
     _write(kept, {"keys": keys, "mailbox_id": mailbox["id"]})
     return keys, mailbox["id"]
+
+
+def _kept_key(data: Path) -> str:
+    try:
+        return (data / app.OPERATOR_KEY).read_text().strip()
+    except OSError:
+        reason = f"its first start left no {app.OPERATOR_KEY}: begin with an empty folder"
+        raise app.CannotStart(f"{data} can't be used: {reason}") from None
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
