@@ -328,3 +328,14 @@ def test_names_are_taken_literally_and_put_into_a_labels() -> None:
     assert b"\x03a\\b\x07example\x00" == dns_name("a\\b.example").to_wire()  # type: ignore[union-attr]
     assert "xn--mnchen-3ya.example." == str(dns_name("münchen.example"))
     assert None is dns_name("a\u2028.example")
+
+
+async def test_a_record_published_a_moment_ago_is_seen_by_who_asks_afresh_and_by_everybody_after(server):
+    resolver = Resolver(ResolverOptions((f"127.0.0.1:{server.port}",)))
+    name = "new.example"
+    assert Status.NXDOMAIN is (await resolver.resolve(ask(name, RecordType.TXT))).status
+    server.zone = Zone.parse(f"{name} TXT v=spf1 -all")
+    assert Status.NXDOMAIN is (await resolver.resolve(ask(name, RecordType.TXT))).status
+    assert ("v=spf1 -all",) == (await resolver.resolve_afresh(ask(name, RecordType.TXT))).records
+    assert ("v=spf1 -all",) == (await resolver.resolve(ask(name, RecordType.TXT))).records
+    await resolver.close()

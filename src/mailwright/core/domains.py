@@ -327,7 +327,7 @@ async def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> l
 async def inspect(ports: Ports, caller: Caller, domain_id: str) -> Checks:
     """Look at the domain's records in DNS as they are now."""
     domain = await get(ports, caller, domain_id)
-    return await ports.resolver.resolve(inspection(domain, ports.settings))
+    return await ports.resolver.resolve_afresh(inspection(domain, ports.settings))
 
 
 async def verified(tx: Tx, ports: Ports, caller: Caller, domain_id: str, checks: Checks) -> Domain:

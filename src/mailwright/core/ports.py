@@ -63,6 +63,9 @@ class Resolver(Protocol):
     async def resolve(self, check: Asks[T]) -> T:
         """Drive a check to its verdict. Never raises for DNS trouble: that is an `Answer`."""
 
+    async def resolve_afresh(self, check: Asks[T]) -> T:
+        """As `resolve`, past any cache: a record that was published a moment ago is seen."""
+
     async def resolve_aside(self, check: Asks[T]) -> T:
         """As `resolve`, with the check's own work in a thread: for checks that hash a large message."""
 
@@ -74,6 +77,10 @@ class Spool(Protocol):
     """A message while it comes in: in memory while it is small, in a file once it is not."""
 
     size: int
+
+    @property
+    def path(self) -> str | None:
+        """Its file, while it is in one and is not settled."""
 
     def write(self, chunk: bytes) -> None:
         """Append. Raises OSError when the disk is full."""
@@ -516,6 +523,9 @@ class Examiner(Protocol):
         """Whether it takes messages now."""
 
     async def examine(self, raw: bytes, envelope: Envelope) -> Examined: ...
+
+    async def examine_file(self, path: str, envelope: Envelope) -> Examined:
+        """As `examine`, a message too large to be carried about."""
 
 
 @dataclass(frozen=True, slots=True)

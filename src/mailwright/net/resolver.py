@@ -111,6 +111,28 @@ class Resolver:
         finally:
             check.close()
 
+    async def resolve_afresh(self, check: Asks[T]) -> T:
+        """As `resolve`, asking again what is in the cache: for somebody who has just changed a record and wants to see it."""
+        asked: set[Question] = set()
+
+        def forget(wanted: Question | tuple[Question, ...]) -> None:
+            for question in (wanted,) if isinstance(wanted, Question) else wanted:
+                if question not in asked:
+                    asked.add(question)
+                    self._cache.pop(question, None)
+
+        reply: Any = None
+        try:
+            while True:
+                wanted = check.send(reply)
+                forget(wanted)
+                reply = await (self.ask(wanted) if isinstance(wanted, Question) else self._fetch_all(wanted))
+        except StopIteration as stop:
+            verdict: T = stop.value
+            return verdict
+        finally:
+            check.close()
+
     async def ask(self, question: Question) -> Answer:
         """Answer one question."""
         held = self._cache.get(question)

@@ -41,6 +41,7 @@ class ZoneResolver:
         return answer(check, self.zone)
 
     resolve_aside = resolve
+    resolve_afresh = resolve
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ class Dns:
         return answer(check, self)
 
     resolve_aside = resolve
+    resolve_afresh = resolve
 
 
 class Listener(Protocol):
