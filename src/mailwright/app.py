@@ -18,19 +18,20 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
 import uvicorn
+from prometheus_client import CollectorRegistry
 
 from mailwright.config import Config
 from mailwright.contract.events import encode
 from mailwright.core import accounts
 from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Host, Ports, Settings, Tx
-from mailwright.examiners import Examiners
+from mailwright.examiners import Examiners, Here
 from mailwright.faces import rest, smtp
 from mailwright.net import tls
 from mailwright.net.courier import Courier, CourierOptions
@@ -167,13 +168,15 @@ async def _assembled(config: Config, closing: list[Callable[[], object]]) -> Run
     public_url = config.server.public_url or "http://{}:{}".format(*listener.getsockname()[:2])
     settings = settings_of(config, secret=_secret(data / "return-path.secret"), public_url=public_url)
     poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
-    examiner = await _examiners(config, closing)
+    examiner = await _examiners(config, closing) or Here(resolver)
     ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings, examiner)
     now = ports.clock.now()
     await store.write(lambda tx: tx.queue.release(now))
     await store.write(lambda tx: tx.webhooks.release(now))
     operator_key = await _first_key(ports, data)
-    mx = await smtp.serve([smtp.Listen(config.smtp.host, config.smtp.port)], smtp.reception(ports), smtp_options(config, data))
+    registry = CollectorRegistry()
+    options = replace(smtp_options(config, data), metrics=smtp.metrics(registry))
+    mx = await smtp.serve([smtp.Listen(config.smtp.host, config.smtp.port)], smtp.reception(ports), options)
     closing.append(mx.close)
     local = Host(settings.hostname, (reachable(mx.sockets[0].getsockname()[0]),), mx.port)
     running = Running(config, ports, public_url, mx.port, operator_key, closing)
@@ -184,7 +187,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]]) -> Run
         keep_house(ports, stop),
     ]
     running.loops += [asyncio.create_task(loop) for loop in loops]
-    closing.append(await _serve_api(ports, listener))
+    closing.append(await _serve_api(ports, listener, registry))
     return running
 
 
@@ -242,8 +245,8 @@ class _Api(uvicorn.Server):
         yield
 
 
-async def _serve_api(ports: Ports, listener: socket.socket) -> Callable[[], object]:
-    application = rest.create_app(ports)
+async def _serve_api(ports: Ports, listener: socket.socket, registry: CollectorRegistry) -> Callable[[], object]:
+    application = rest.create_app(ports, rest.Options(registry=registry))
     settings = uvicorn.Config(
         application,
         log_config=None,
@@ -326,7 +329,8 @@ def smtp_options(config: Config, data: Path) -> smtp.ServerOptions:
 
 
 def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT. What is written is for this user alone: there are keys and mail in it."""
+    os.umask(0o077)
     set_up_log(config)
     with contextlib.suppress(KeyboardInterrupt):
         run_loop(_serve(config))
