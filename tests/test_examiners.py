@@ -54,6 +54,52 @@ async def test_many_at_once_each_get_their_own_answer(one):
     assert [f"Tea {n}?" for n in range(50)] == [each.subject for each in found]
 
 
+@pytest.fixture
+def large(tmp_path):
+    """The path of a message that is not carried about."""
+    path = tmp_path / "large"
+    path.write_bytes(MESSAGE + b"tea\r\n" * 100_000)
+    return path
+
+
+async def test_a_large_message_is_read_by_the_process_itself(one, large):
+    assert answer(examine(large.read_bytes(), ENVELOPE), ZONE) == await one.examine_file(str(large), ENVELOPE)
+
+
+async def test_a_large_message_that_hangs_is_given_up_with_its_process(one, large, monkeypatch):
+    monkeypatch.setattr(examiners, "PATIENCE", 0.2)
+    first = pid_of(one)
+    os.kill(first, signal.SIGSTOP)
+    with pytest.raises(ExaminationFailed):
+        await one.examine_file(str(large), ENVELOPE)
+    await until_alive(one)
+    assert first != pid_of(one)
+
+
+async def test_a_file_that_is_gone_is_no_end_of_the_process(one, tmp_path):
+    with pytest.raises(ExaminationFailed):
+        await one.examine_file(str(tmp_path / "gone"), ENVELOPE)
+    assert "Tea?" == (await one.examine(MESSAGE, ENVELOPE)).subject
+
+
+async def test_without_processes_a_large_message_has_its_time_as_well(large, monkeypatch):
+    class Resolver:
+        async def resolve(self, check):
+            return answer(check, ZONE)
+
+        resolve_aside = resolve
+
+    class Stuck(Resolver):
+        async def resolve_aside(self, check):
+            await asyncio.sleep(60)
+
+    expected = answer(examine(large.read_bytes(), ENVELOPE), ZONE)
+    assert expected == await examiners.Here(Resolver()).examine_file(str(large), ENVELOPE)
+    monkeypatch.setattr(examiners, "PATIENCE", 0.05)
+    with pytest.raises(ExaminationFailed):
+        await examiners.Here(Stuck()).examine_file(str(large), ENVELOPE)
+
+
 async def test_a_refusal_comes_across_as_itself(one):
     with pytest.raises(UnusableMessage, match="2 From fields"):
         await one.examine(b"From: a@b.example\r\n" + MESSAGE, ENVELOPE)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import mmap
 import os
 import socket
 import sys
@@ -38,7 +39,8 @@ HEAD = 4
 class _Question:
     number: int
     envelope: Envelope
-    raw: bytes
+    raw: bytes = b""
+    path: str = ""  # instead of `raw`: the file of a large message
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +193,22 @@ class Examiners:
 
     async def examine(self, raw: bytes, envelope: Envelope) -> Examined:
         """Have a message examined; raises ExaminationFailed where its process hung or died."""
+        return await self._ask(_Question(next(self._numbers), envelope, raw))
+
+    async def examine_file(self, path: str, envelope: Envelope) -> Examined:
+        """As `examine`, of a file that the process reads by itself."""
+        return await self._ask(_Question(next(self._numbers), envelope, path=path))
+
+    async def _ask(self, question: _Question) -> Examined:
         alive = [process for process in self._processes if process.alive]
         if not alive:
             raise errors.ExaminationFailed
         process = min(alive, key=lambda one: len(one.waiting))
         try:
             async with asyncio.timeout(PATIENCE):
-                return await process.ask(_Question(next(self._numbers), envelope, raw))
+                return await process.ask(question)
         except TimeoutError:
+            envelope = question.envelope
             log.error("examiner.hangs", ip=envelope.peer.ip, mail_from=envelope.mail_from)
             self._replace(process)
             raise errors.ExaminationFailed from None
@@ -251,6 +261,31 @@ class Examiners:
         await asyncio.gather(*(process.gone() for process in self._processes), return_exceptions=True)
 
 
+class Here:
+    """`core.ports.Examiner` without processes, for the smallest servers: what takes too long is given up, but not ended."""
+
+    ready = True
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+
+    async def examine(self, raw: bytes, envelope: Envelope) -> Examined:
+        """Have a small message examined on the loop."""
+        return await self._in_time(_Question(0, envelope, raw))
+
+    async def examine_file(self, path: str, envelope: Envelope) -> Examined:
+        """Have a large one examined in a thread; raises ExaminationFailed where that takes too long."""
+        return await self._in_time(_Question(0, envelope, path=path))
+
+    async def _in_time(self, question: _Question) -> Examined:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await _verdict(question, self._resolver)
+        except TimeoutError:
+            log.error("examiner.hangs", ip=question.envelope.peer.ip, mail_from=question.envelope.mail_from)
+            raise errors.ExaminationFailed from None
+
+
 # --- in the process -----------------------------------------------------------------------------------------------------
 
 
@@ -273,13 +308,20 @@ async def _serve(line: socket.socket, resolver: Resolver) -> None:
 
 async def _examined(question: _Question, resolver: Resolver) -> _Answer:
     try:
-        found = await resolver.resolve(examine(question.raw, question.envelope))
+        found = await _verdict(question, resolver)
     except errors.Refusal as refusal:
         return _Answer(question.number, refusal=type(refusal).__name__, message=refusal.message)
     except Exception as bug:  # a bug in a parser must not stop the mail of everybody else
         log.exception("examiner.crashed")
         return _Answer(question.number, refusal=errors.ExaminationFailed.__name__, message=f"internal: {type(bug).__name__}")
     return _Answer(question.number, found)
+
+
+async def _verdict(question: _Question, resolver: Resolver) -> Examined:
+    if not question.path:
+        return await resolver.resolve(examine(question.raw, question.envelope))
+    with open(question.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:  # noqa: ASYNC230
+        return await resolver.resolve_aside(examine(raw, question.envelope))
 
 
 def main() -> None:

@@ -91,12 +91,12 @@ async def receive(ports: Ports, peer: Peer, mail_from: str, recipients: Sequence
     raw = spool.raw()
     boxes = {one.mailbox.id: one for one in reversed(recipients) if one.mailbox is not None}
     returned = [one for one in recipients if one.delivery_id is not None]
-    report = _report(ports, mail_from, raw) if returned else None
+    report = await _report_aside(ports, mail_from, raw) if returned else None
     if returned and report is None:
         boxes = await ports.store.read(lambda tx: _letters(tx, returned)) | boxes
     if report is None and not boxes:
         raise UnknownRecipient("The mailbox that this return path was made for is gone.")
-    examined = await _examined(ports, raw, _envelope(ports, peer, mail_from, recipients)) if boxes else None
+    examined = await _examined(ports, spool, _envelope(ports, peer, mail_from, recipients)) if boxes else None
     blob_id = ports.ids.new("blb")
     await ports.store.blobs.settle(spool, blob_id)
 
@@ -111,6 +111,12 @@ async def receive(ports: Ports, peer: Peer, mail_from: str, recipients: Sequence
         return ids
 
     return Receipt(tuple(await ports.store.write(script)))
+
+
+async def _report_aside(ports: Ports, mail_from: str, raw: Raw) -> Dsn | Complaint | None:
+    if len(raw) > IN_MEMORY:  # beside the loop, where it holds up nobody
+        return await ports.cpu.run(lambda: _report(ports, mail_from, raw))
+    return _report(ports, mail_from, raw)
 
 
 def _report(ports: Ports, mail_from: str, raw: Raw) -> Dsn | Complaint | None:
@@ -153,8 +159,11 @@ def _as_others_see_it(settings: Settings, peer: Peer, mail_from: str) -> Peer:
     return replace(peer, ip=settings.addresses[0]) if ours and path and settings.addresses else peer
 
 
-async def _examined(ports: Ports, raw: Raw, envelope: Envelope) -> Examined:
+async def _examined(ports: Ports, spool: Spool, envelope: Envelope) -> Examined:
+    raw = spool.raw()
     if len(raw) > IN_MEMORY:
+        if ports.examiner is not None and spool.path is not None:
+            return await ports.examiner.examine_file(spool.path, envelope)
         return await ports.resolver.resolve_aside(examine(raw, envelope))
     if ports.examiner is not None:
         return await ports.examiner.examine(bytes(raw), envelope)

@@ -46,6 +46,11 @@ class FileSpool:
         """Whether it is in a file."""
         return self._file is not None or self.settled_as is not None
 
+    @property
+    def path(self) -> str | None:
+        """Its temporary file, if it is in one."""
+        return self._path or None
+
     def write(self, chunk: bytes) -> None:
         """Append; raises OSError when the disk is full."""
         if self._file is None and self.size + len(chunk) > IN_MEMORY:

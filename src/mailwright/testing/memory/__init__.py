@@ -52,6 +52,8 @@ class MemoryTx:
 class MemorySpool:
     """`core.ports.Spool`."""
 
+    path = None
+
     def __init__(self) -> None:
         """Empty."""
         self.size = 0
