@@ -145,7 +145,7 @@ async def approve(tx: Tx, ports: Ports, caller: Caller, ruling: Ruling) -> Appro
     await audit.record(tx, ports, caller, "approval.approved", approval.id, {"digest": approval.digest})
     await _tell(tx, ports, approval, EventType.APPROVAL_APPROVED)
     if approval.direction is Direction.INBOUND:
-        await _release(tx, ports, message)
+        await _release(tx, ports, caller, message)
     else:
         await _to_queue(tx, ports, caller, approval, message)
     return approval
@@ -167,7 +167,8 @@ async def _to_queue(tx: Tx, ports: Ports, caller: Caller, approval: Approval, me
     await queueing.enqueue(tx, ports, message, approval.recipients, send_at=approval.send_at, suppressed=tuple(blocked))
 
 
-async def _release(tx: Tx, ports: Ports, message: Message) -> None:
+async def _release(tx: Tx, ports: Ports, caller: Caller, message: Message) -> None:
+    await mailbox_of(tx, caller, message.mailbox_id)
     _, modseq = await tx.mailboxes.advance(message.mailbox_id, 0)
     flagged = message.authentication is not None and arrivals.suspicious(message.authentication)
     released = replace(message, status=arrivals.standing(suspicious=flagged), modseq=modseq)

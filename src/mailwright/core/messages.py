@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mailwright.core import audit
-from mailwright.core.accounts import owns, scope
+from mailwright.core.accounts import mailbox_of, owns, scope
 from mailwright.core.errors import InvalidInput, NotFound
 from mailwright.core.model import Caller, Delivery, Direction, Message, MessageStatus, Permission
 from mailwright.core.ports import MessageFilter, Ports, Tx
@@ -53,7 +53,12 @@ def withheld(caller: Caller, message: Message) -> bool:
     """Whether the message was not released by a person whom this caller is not: it waits, was refused, or ran out of time."""
     unreleased = (MessageStatus.HELD, MessageStatus.REJECTED, MessageStatus.EXPIRED)
     waiting = message.direction is Direction.INBOUND and message.status in unreleased
-    return waiting and Permission.MESSAGES_SEND in caller.permissions and caller.bound
+    return waiting and kept_apart(caller)
+
+
+def kept_apart(caller: Caller) -> bool:
+    """Whether the caller reads for an agent: a key of some mailboxes that does not decide what they get to see."""
+    return caller.bound and Permission.APPROVALS_DECIDE not in caller.permissions
 
 
 async def get(ports: Ports, caller: Caller, message_id: str) -> Message:
@@ -107,6 +112,7 @@ async def _page(tx: Tx, *, caller: Caller, narrow: MessageFilter, before_id: str
 async def label(tx: Tx, ports: Ports, caller: Caller, message_id: str, add: Sequence[str], remove: Sequence[str]) -> Message:
     """Put labels on a message and take others off."""
     message = await load(tx, caller, message_id)
+    await mailbox_of(tx, caller, message.mailbox_id)  # what a removed mailbox left behind can only be read
     gone = set(remove)
     labels = tuple(dict.fromkeys([one for one in message.labels if one not in gone] + checked_labels(add)))
     if len(labels) > MAX_LABELS:

@@ -12,18 +12,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailwright.core import approvals, arrivals, audit, policy, return_path, returning, threads
+from mailwright.core import approvals, arrivals, audit, policy, return_path, returning, suppression, threads
 from mailwright.core.accounts import system
 from mailwright.core.errors import RelayDenied, UnknownRecipient
 from mailwright.core.examining import Envelope, Examined, delivered_to, examine, refuse_loops
 from mailwright.core.examining import Peer as Peer
 from mailwright.core.mailboxes import own_local_part
-from mailwright.core.model import Direction, Mailbox, Message, MessageStatus, Trust
-from mailwright.core.ports import Ports, Settings, Spool, Tx
+from mailwright.core.model import Direction, Mailbox, Message, MessageStatus, Thread, Trust
+from mailwright.core.ports import MessageFilter, Ports, Settings, Spool, Tx
 from mailwright.core.sending import IN_MEMORY
 from mailwright.mail.arf import Complaint
 from mailwright.mail.dsn import Dsn
 from mailwright.mail.header import Raw, parse_header
+
+LOOKED_AT = 20  # of our own messages in a conversation, the latest, for whom they went to
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         trace=delivered_to(facts.trace, to.address),
         authentication=facts.authentication,
         verified_domain=facts.verified_domain,
-        trust=_trust(facts, thread.message_count > (0 if held else 1) and author in thread.participants),
+        trust=await _trust(tx, facts, thread),
         automatic=facts.automatic,
         approval_id=ports.ids.new("apr") if held else None,
         digest=approvals.digest(facts.content, (mailbox.address,), mode=mailbox.oversight_mode, send_at=None) if held else None,
@@ -236,10 +238,22 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
     return message.id
 
 
-def _trust(facts: Examined, known: bool) -> Trust:
+async def _trust(tx: Tx, facts: Examined, thread: Thread) -> Trust:
     if facts.verified_domain is None:
         return Trust.UNAUTHENTICATED
-    return Trust.KNOWN_CONTACT if known else Trust.DMARC_PASS
+    return Trust.KNOWN_CONTACT if await _was_written_to(tx, facts.from_address, thread) else Trust.DMARC_PASS
+
+
+async def _was_written_to(tx: Tx, address: str, thread: Thread) -> bool:
+    """Whether this mailbox has written to the address in this conversation; that somebody writes to us makes nobody known."""
+    if address not in thread.participants:
+        return False
+    ours = MessageFilter(thread_id=thread.id, direction=Direction.OUTBOUND)
+    for message in await tx.messages.page(thread.tenant_id, ours, None, LOOKED_AT):
+        rows = await tx.queue.of_message(message.tenant_id, message.id)
+        if any(suppression.normal(row.recipient) == address for row in rows):
+            return True
+    return False
 
 
 async def _tell(tx: Tx, ports: Ports, message: Message, facts: Examined) -> None:

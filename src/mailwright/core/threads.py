@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from mailwright.core.accounts import owns, scope
 from mailwright.core.errors import NotFound
-from mailwright.core.model import Caller, Mailbox, Message, Permission, Thread
+from mailwright.core.messages import kept_apart, withheld
+from mailwright.core.model import Caller, Mailbox, Message, Thread
 from mailwright.core.ports import Ports, Tx, place
 from mailwright.mail.address import parse_address_list
 from mailwright.mail.references import Arrival, MessageIds, choose_thread, conversation_subject
@@ -79,7 +80,7 @@ async def reveal(tx: Tx, message: Message) -> None:
         return
     ids = MessageIds(message.rfc_message_id, (), message.references)
     people = parse_address_list(", ".join((*message.to, *message.cc))).mailboxes
-    others = tuple(f"{one.local_part}@{one.domain}".lower() for one in people)
+    others = tuple(f"{one.local_part}@{one.domain_ascii}".lower() for one in people)
     author = message.from_address if message.verified_domain else ""
     new = Joining(ids, author, others, message.subject[:SHOWN], message.preview, message.date)
     await tx.threads.put(_grown(thread, new))
@@ -111,7 +112,7 @@ async def load(tx: Tx, caller: Caller, thread_id: str) -> Thread:
 
 
 def _hidden(caller: Caller, thread: Thread) -> bool:
-    return thread.message_count == 0 and caller.bound and Permission.MESSAGES_SEND in caller.permissions
+    return thread.message_count == 0 and kept_apart(caller)
 
 
 async def get(ports: Ports, caller: Caller, thread_id: str) -> tuple[Thread, list[Message]]:
@@ -119,7 +120,8 @@ async def get(ports: Ports, caller: Caller, thread_id: str) -> tuple[Thread, lis
 
     async def script(tx: Tx) -> tuple[Thread, list[Message]]:
         thread = await load(tx, caller, thread_id)
-        return thread, await tx.messages.of_thread(caller.tenant_id, thread.id, MAX_MESSAGES)
+        found = await tx.messages.of_thread(caller.tenant_id, thread.id, MAX_MESSAGES)
+        return thread, [message for message in found if not withheld(caller, message)]
 
     return await ports.store.browse(script)
 
