@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -77,15 +78,15 @@ async def read_after(
 async def _list(ports: Ports, caller: Caller, given: EventList) -> Page[Event]:
     types = checked_types(given.type)
     after = await place(ports, caller, given.after or START)
-    deadline = ports.clock.now() + given.wait * 1000
+    deadline = monotonic() + given.wait  # the clock on the wall may be set meanwhile
     while True:
         seen = ports.store.version(Topic.EVENTS)
         mailbox_id = await scope(ports, caller, given.mailbox_id)
         found = await read_after(ports, caller, after, mailbox_id=mailbox_id, types=types, limit=given.limit)
-        left = deadline - ports.clock.now()
+        left = deadline - monotonic()
         if found or left <= 0:
             break
-        await ports.store.wait(Topic.EVENTS, seen, left / 1000)
+        await ports.store.wait(Topic.EVENTS, seen, left)
     items = tuple(event(row, ports.settings.public_url) for row in found)
     return Page(items, items[-1].cursor if items else cursor_of(after))
 
