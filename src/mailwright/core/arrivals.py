@@ -23,10 +23,10 @@ def suspicious(authentication: Json) -> bool:
     return bool(authentication["dmarc"]["disposition"] == SUSPICIOUS)
 
 
-async def tell(tx: Tx, ports: Ports, message: Message, text: str | None) -> None:
+async def tell(tx: Tx, ports: Ports, message: Message, text: str | None, *, truncated: bool = True) -> None:
     """Say that a message is there to be read; `text` None where it is not at hand: then the preview stands for it."""
     event = EventType.MESSAGE_FLAGGED if message.status is MessageStatus.FLAGGED else EventType.MESSAGE_RECEIVED
-    data = _data(message, message.preview if text is None else text[:EVENT_TEXT], text is None or len(text) > EVENT_TEXT)
+    data = _data(message, message.preview if text is None else text, truncated)
     await publish(tx, ports, event, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
 
 

@@ -26,6 +26,7 @@ from mailwright.mail.words import decode_unstructured
 from mailwright.mailauth import dkim
 from mailwright.mailauth.authenticate import Authentication, authenticate, authentication_results
 
+READ = 4 * EVENT_TEXT  # bytes, of which that many characters are made in any script
 MAX_ADDRESSES = 200  # of To and of Cc, kept as facts
 
 
@@ -61,6 +62,7 @@ class Examined:
     ids: MessageIds
     subject: str
     text: str
+    truncated: bool  # there may be more text than that
     preview: str
     to: tuple[str, ...]
     cc: tuple[str, ...]
@@ -100,19 +102,21 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
     if dmarc.disposition == "reject":
         raise BlockedByPolicy(f"DMARC fails for {dmarc.domain}, whose policy is to reject such mail.")
     root = mime.parse(raw, header)
-    text = mime.body_text(root, EVENT_TEXT + 1)
+    text = mime.body_text(root, READ)
+    cut = len(text) > EVENT_TEXT or sum(part.size for part in mime.text_body(root)) > READ
     to, cc = _list(header, "to"), _list(header, "cc")
     return Examined(
         header_from=str(author),
         from_address=f"{author.local_part}@{author.domain_ascii}".lower(),
         ids=message_ids(header),
         subject=decode_unstructured(header.value("subject") or "")[:998],
-        text=text,
+        text=text[:EVENT_TEXT],
+        truncated=cut,
         preview=mime.preview(text),
         to=_shown(to),
         cc=_shown(cc),
         reply_to=_shown(_list(header, "reply-to")),
-        people=tuple(f"{a.local_part}@{a.domain}".lower() for a in (*to.mailboxes, *cc.mailboxes)[:MAX_ADDRESSES]),
+        people=tuple(f"{a.local_part}@{a.domain_ascii}".lower() for a in (*to.mailboxes, *cc.mailboxes)[:MAX_ADDRESSES]),
         attachments=len(mime.attachments(root)),
         automatic=is_automatic(header, envelope.mail_from),
         content=hashlib.sha256(raw).digest(),

@@ -261,4 +261,4 @@ async def _tell(tx: Tx, ports: Ports, message: Message, facts: Examined) -> None
         reasons = ("a person reads the mail of this mailbox first",)
         await approvals.ask(tx, ports, message, (), reasons)
         return
-    await arrivals.tell(tx, ports, message, facts.text)
+    await arrivals.tell(tx, ports, message, facts.text, truncated=facts.truncated)
