@@ -170,6 +170,7 @@ TRICKS = {
     "two From fields": b"From: bob@there.example\r\nFrom: eve@quiet.example\r\n\r\nx\r\n",
     "two of the same": b"From: bob@there.example\r\nFrom: bob@there.example\r\n\r\nx\r\n",
     "two authors": with_from("bob@there.example, eve@quiet.example"),
+    "two authors of one domain": with_from("bob@there.example, eve@there.example"),
     "an empty From": with_from(""),
     "a name alone": with_from("Bob"),
     "no domain": with_from("bob"),
@@ -189,6 +190,20 @@ TRICKS = {
 def test_S11_a_message_without_exactly_one_author_on_whom_all_agree_is_refused(trick, honor_reject):
     with pytest.raises(UnusableMessage):
         look(TRICKS[trick], honor_reject=honor_reject)
+
+
+@pytest.mark.parametrize(
+    ("trick", "why"),
+    [
+        ("two From fields", "The message has 2 From fields; exactly one is needed."),
+        ("no From", "The message has 0 From fields; exactly one is needed."),
+        ("two authors", "The From field does not hold exactly one readable address."),
+    ],
+)
+def test_S11_whoever_is_refused_for_it_is_told_what_is_wrong(trick, why):
+    with pytest.raises(UnusableMessage) as refused:
+        look(TRICKS[trick])
+    assert why == refused.value.message
 
 
 @pytest.mark.parametrize(
