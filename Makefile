@@ -16,10 +16,11 @@ local: $(VENV)/.ready  ## a private mail world on this machine, with a tour
 
 test: $(VENV)/.ready  ## every test; real peers are installed where that is possible
 	@scripts/peers
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-unit: $(VENV)/.ready  ## the fast tests alone
-	@$(BIN)/python -m pytest -m "not peers and not slow" $(ARGS)
+unit: $(VENV)/.ready  ## the unit tests alone: seconds; without property tests and foreign data
+	@$(BIN)/python -m pytest -m "not peers and not slow and not whole and not corpora and not hypothesis" \
+		tests/contract tests/core tests/mail tests/mailauth tests/wire $(ARGS)
 
 lint: $(VENV)/.ready  ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check src tests

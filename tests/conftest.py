@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+UNITS = ("contract", "core", "mail", "mailauth", "wire")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 TOLD = "told"
 
@@ -28,6 +29,16 @@ def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None
         record_property(TOLD, text)
 
     return say
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever opens sockets, runs processes or reads the checkout is no unit test; nor is what reads foreign data."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] not in UNITS:
+            item.add_marker("whole")
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("corpora")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
