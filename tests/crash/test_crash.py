@@ -29,7 +29,9 @@ from mailwright.core.limits import MOST
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 ROUNDS = int(os.environ.get("MAILWRIGHT_CRASH_ROUNDS", "1"))
-SEED = int(os.environ.get("MAILWRIGHT_CRASH_SEED", "0")) or time.time_ns() % 1_000_000
+# The id of a parallel run is the same in all of its processes, which must agree on the names of the tests.
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
+SEED = int(os.environ.get("MAILWRIGHT_CRASH_SEED", "0")) or (int(RUN[:8], 16) if RUN else time.time_ns()) % 1_000_000
 MESSAGES, CONNECTIONS, KILLS = 1000, 10, 4
 LARGE = 300_000  # octets: kept in a file of its own
 
