@@ -147,6 +147,15 @@ def test_what_came_for_a_mailbox_that_was_removed_can_not_be_released(internet):
     assert ApprovalStatus.PENDING is internet.approver().pending()[0].status
 
 
+def test_what_is_released_is_there_though_its_conversation_is_gone(internet):
+    ada = arrive(internet, mode="gated_all")
+    (question,) = internet.approver().pending()
+    thread_id = ada._mail(question.message_id).thread_id
+    internet.write(lambda tx: tx.threads.remove(internet.home.id, thread_id))
+    internet.approver().approve(question)
+    assert ["Tea?"] == [mail.subject for mail in ada.inbox()]
+
+
 def test_an_agent_does_not_release_its_own_mail(internet):
     ada = arrive(internet, mode="gated_all")
     (question,) = internet.approver().pending()

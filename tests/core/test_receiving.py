@@ -14,6 +14,7 @@ from mailwright.core.receiving import Peer, Recipient
 from mailwright.mail.address import Address
 from mailwright.store.sqlite import open_store
 from mailwright.testing import Internet
+from mailwright.testing.internet.reports import bounce
 
 BOB = "bob@there.example"
 PLAIN = b"From: bob@there.example\r\nSubject: Tea?\r\n\r\nAt four?\r\n"
@@ -160,6 +161,19 @@ def receive(internet, recipients, raw: bytes = PLAIN, peer: Peer = Peer("192.0.2
     spool = internet.ports.store.blobs.spool()
     spool.write(raw)
     return internet.do(receiving.receive(internet.ports, peer, BOB, recipients, spool))
+
+
+def test_a_report_about_a_delivery_that_is_gone_by_now_is_refused(internet):
+    ada, bob = internet.agent("ada"), internet.person(BOB)
+    letter = bob.letter(ada.send(to=BOB, subject="Tea?"))
+    report = bounce(letter, "there.example", "<1@there.example>", "5.1.1", "failed")
+    spool = internet.ports.store.blobs.spool()
+    spool.write(report)
+    gone = Recipient("b+x@bounce.agents.example", delivery_id="dlv_gone")
+    with pytest.raises(UnknownRecipient, match="delivery"):
+        internet.do(receiving.receive(internet.ports, Peer("192.0.2.1", "x"), "", [gone], spool))
+    with pytest.raises(UnknownRecipient, match="mailbox"):
+        receive(internet, [gone])
 
 
 # --- DATA ---------------------------------------------------------------------------------------------------------------

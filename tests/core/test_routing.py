@@ -127,3 +127,22 @@ def test_private_hosts_may_be_allowed_for_local_use():
 
 def test_garbage_in_an_mx_record_is_passed_over():
     assert Rejected is type(route("there.example MX what\nthere.example MX 10 a.example"))
+
+
+@pytest.mark.parametrize("address", ["what", "1.2.3", "1.1.1.1.1"])
+def test_garbage_in_an_address_record_is_not_connected_to(address):
+    found = route(f"there.example MX 10 a.example\na.example A {address}")
+    assert (Rejected, "5.4.4") == (type(found), found.enhanced)
+
+
+def test_being_the_best_exchanger_under_another_name_is_a_loop_too():
+    found = route("there.example MX 10 alias.example\nalias.example A 192.0.32.9")
+    assert (Rejected, "5.4.6") == (type(found), found.enhanced)
+    assert "would come back to this server" in found.text
+
+
+def test_those_before_another_name_of_ours_are_tried():
+    found = route(
+        "there.example MX 5 a.example\nthere.example MX 10 alias.example\na.example A 1.1.1.1\nalias.example A 192.0.32.9"
+    )
+    assert ["a.example"] == [host.name for host in found.hosts]

@@ -17,6 +17,7 @@ from mailwright.core.errors import (
     NotFound,
     NotPending,
     RecipientSuppressed,
+    StorageBusy,
 )
 from mailwright.core.model import Direction, MessageStatus, OversightMode
 from mailwright.core.ports import Settings
@@ -135,6 +136,22 @@ def test_a_large_message_takes_the_same_way(internet):
     letter = bob.letter(sent)
     assert "pass" == letter.verdicts["dkim"]
     assert 30_000 == letter.raw.count(b"0123456789")
+
+
+def test_a_large_message_that_finds_no_room_is_refused_and_may_be_sent_again(internet, monkeypatch):
+    spool = internet.ports.store.blobs.spool()
+
+    def full(chunk: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    spool.write = full
+    ada, large = internet.agent("ada"), replace(TO_BOB, text="0123456789\n" * 30_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(internet.ports.store.blobs, "spool", lambda: spool)
+        with pytest.raises(StorageBusy) as refused:
+            ada.submit(large)
+    assert {"reason": "No space left on device"} == refused.value.details
+    assert MessageStatus.QUEUED is ada.submit(large).status
 
 
 def test_the_mailbox_decides_what_from_says(internet):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from mailwright.core import agents, audit
 from mailwright.core.accounts import mailbox_of
-from mailwright.core.errors import AlreadyExists, InvalidInput, MissingPermission, NotFound
+from mailwright.core.errors import AlreadyExists, InvalidInput, MissingPermission
 from mailwright.core.events import EventType, publish
 from mailwright.core.model import Agent, Caller, Mailbox, OversightMode, Permission
 from mailwright.core.ports import Ports, Taken, Tx
@@ -160,6 +160,5 @@ async def change(tx: Tx, ports: Ports, caller: Caller, mailbox_id: str, wanted: 
 async def remove(tx: Tx, ports: Ports, caller: Caller, mailbox_id: str) -> None:
     """Take an address away. Its messages stay readable for auditors; mail to it is refused from now on."""
     mailbox = await mailbox_of(tx, caller, mailbox_id)
-    if not await tx.mailboxes.remove(caller.tenant_id, mailbox.id):
-        raise NotFound(f"There is no mailbox {mailbox_id[:40]}.")
+    await tx.mailboxes.remove(caller.tenant_id, mailbox.id)
     await audit.record(tx, ports, caller, "mailbox.removed", mailbox.id)
