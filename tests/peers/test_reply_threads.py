@@ -53,9 +53,9 @@ def test_an_answer_to_the_answer_joins(us: ours.Ours, sent: Json) -> None:
     assert ["outbound", "inbound", "inbound"] == [one["direction"] for one in thread["messages"]]
 
 
-def test_the_same_writer_may_change_the_subject(us: ours.Ours, sent: Json) -> None:
+def test_s26_who_only_claims_to_be_the_same_writer_does_not_join_under_another_subject(us: ours.Ours, sent: Json) -> None:
     came = answer(us, Subject="Coffee instead", In_Reply_To=sent["rfc_message_id"])
-    assert sent["thread_id"] == came["thread_id"]
+    assert sent["thread_id"] != came["thread_id"]
 
 
 @pytest.mark.parametrize("sender", [CAROL, "eve@stranger.example"], ids=["the same writer", "another writer"])
