@@ -459,6 +459,21 @@ async def test_a_server_that_stops_with_a_full_disk_stops_all_the_same(internet)
         workers.LAST_WORDS = kept
 
 
+async def test_what_was_cancelled_while_it_waited_for_a_slot_is_not_sent(internet):
+    ports, courier = with_courier(internet)
+    courier.doors["slow.example"] = asyncio.Event()
+    first = send(internet, *(f"p{n}@slow.example" for n in range(int(limits.START))))
+    async with running(Deliveries(ports).run):
+        await eventually(lambda: courier.running == int(limits.START))
+        late = send(internet, "late@slow.example")
+        await eventually(lambda: late.recipients["late@slow.example"].fence)
+        late.cancel()
+        courier.doors["slow.example"].set()
+        await eventually(lambda: first.status is MessageStatus.DELIVERED)
+        await asyncio.sleep(0.02)
+    assert (MessageStatus.CANCELLED, [], False) == (late.status, late.attempts, "late@slow.example" in courier.begun)
+
+
 # --- webhooks -----------------------------------------------------------------------------------------------------------
 
 
@@ -496,6 +511,23 @@ async def test_a_webhook_is_called_by_few_at_a_time(internet):
         door.set()
         await eventually(lambda: all(row.status == "succeeded" for row in hook.deliveries))
     assert workers.PER_WEBHOOK == most[0]
+
+
+async def test_a_server_that_stops_waits_for_no_end_point_and_tells_it_again(internet):
+    calls = []
+
+    class Hanging:
+        async def post(self, url, headers, body):
+            calls.append(body)
+            await asyncio.sleep(60)
+
+    hook = internet.webhook("https://hooks.example/1", "message.queued")
+    send(internet, "bob@there.example")
+    async with running(Tellings(replace(internet.ports, poster=Hanging()), render).run):
+        await eventually(lambda: calls)
+    internet.do(internet.ports.store.write(lambda tx: tx.webhooks.release(internet.clock.now())))
+    internet.run()
+    assert [1, "succeeded"] == [len(hook.calls), hook.deliveries[0].status]
 
 
 async def test_no_trouble_is_the_end_of_the_webhook_loop(internet):
