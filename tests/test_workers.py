@@ -459,7 +459,7 @@ async def test_a_server_that_stops_with_a_full_disk_stops_all_the_same(internet)
         workers.LAST_WORDS = kept
 
 
-async def test_what_was_cancelled_while_it_waited_for_a_slot_is_not_sent(internet):
+async def test_what_was_cancelled_while_it_waited_for_a_slot_is_not_sent(internet, logged):
     ports, courier = with_courier(internet)
     courier.doors["slow.example"] = asyncio.Event()
     first = send(internet, *(f"p{n}@slow.example" for n in range(int(limits.START))))
@@ -472,6 +472,7 @@ async def test_what_was_cancelled_while_it_waited_for_a_slot_is_not_sent(interne
         await eventually(lambda: first.status is MessageStatus.DELIVERED)
         await asyncio.sleep(0.02)
     assert (MessageStatus.CANCELLED, [], False) == (late.status, late.attempts, "late@slow.example" in courier.begun)
+    assert {"delivery.delivered"} == {entry["event"] for entry in logged}
 
 
 # --- webhooks -----------------------------------------------------------------------------------------------------------

@@ -113,6 +113,14 @@ def test_released_mail_names_the_same_things_as_mail_that_was_never_held(interne
     assert set(direct.data) == set(released.data)
 
 
+def test_whoever_released_mail_names_takes_part_as_dns_knows_him(internet):
+    ada = internet.agent("ada", mode="gated_all")
+    internet.inject("From: x@y.example\r\nTo: Eva <Eva@bücher.example>\r\n\r\nx\r\n".encode(), to=ada.address)
+    (question,) = internet.approver().pending()
+    internet.approver().approve(question)
+    assert ("eva@xn--bcher-kva.example",) == ada.threads()[0].thread.participants
+
+
 def test_what_is_refused_is_told_to_nobody_but_those_who_decide(internet):
     ada = arrive(internet, mode="gated_all")
     (question,) = internet.approver().pending()

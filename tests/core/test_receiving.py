@@ -239,6 +239,13 @@ def test_what_the_policy_of_its_domain_rejects_is_refused_only_where_the_operato
             assert expected == (outcome.code, statuses)
 
 
+def test_of_two_addresses_of_one_mailbox_the_first_counts(internet):
+    ada = internet.agent("ada")
+    internet.inject(PLAIN, to=("ada+first@agents.example", "ada@agents.example"))
+    (mail,) = ada.inbox()
+    assert b"\r\nDelivered-To: ada+first@agents.example\r\n" in mail.message.trace
+
+
 def test_a_paused_mailbox_gets_its_mail(internet):
     ada = internet.agent("ada")
     ada.pause()

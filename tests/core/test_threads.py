@@ -239,6 +239,16 @@ def test_whoever_we_wrote_to_in_a_conversation_is_known_there(internet):
     assert "known_contact" == internet.agent("ada").inbox()[0].trust
 
 
+def test_whoever_we_wrote_to_is_known_though_a_person_reads_the_answer_first(internet):
+    bob = internet.person(BOB)
+    ada = internet.agent("ada", mode="gated_all")
+    sent = ada.send(to=BOB, subject="Tea?")
+    internet.approver().approve(sent)
+    bob.reply(sent, "Yes.")
+    (question,) = internet.approver().pending()
+    assert "known_contact" == ada._mail(question.message_id).trust
+
+
 def test_nobody_becomes_known_by_writing_twice(internet):
     eve = internet.person("eve@evil.example")
     first = arrive(internet, eve, subject="Hello")

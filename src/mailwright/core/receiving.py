@@ -226,7 +226,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         trace=delivered_to(facts.trace, to.address),
         authentication=facts.authentication,
         verified_domain=facts.verified_domain,
-        trust=await _trust(tx, facts, thread),
+        trust=await _trust(tx, facts, thread, earlier=thread.message_count - (0 if held else 1)),
         automatic=facts.automatic,
         approval_id=ports.ids.new("apr") if held else None,
         digest=approvals.digest(facts.content, (mailbox.address,), mode=mailbox.oversight_mode, send_at=None) if held else None,
@@ -238,16 +238,15 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
     return message.id
 
 
-async def _trust(tx: Tx, facts: Examined, thread: Thread) -> Trust:
+async def _trust(tx: Tx, facts: Examined, thread: Thread, *, earlier: int) -> Trust:
     if facts.verified_domain is None:
         return Trust.UNAUTHENTICATED
-    return Trust.KNOWN_CONTACT if await _was_written_to(tx, facts.from_address, thread) else Trust.DMARC_PASS
+    known = earlier > 0 and await _was_written_to(tx, facts.from_address, thread)
+    return Trust.KNOWN_CONTACT if known else Trust.DMARC_PASS
 
 
 async def _was_written_to(tx: Tx, address: str, thread: Thread) -> bool:
     """Whether this mailbox has written to the address in this conversation; that somebody writes to us makes nobody known."""
-    if address not in thread.participants:
-        return False
     ours = MessageFilter(thread_id=thread.id, direction=Direction.OUTBOUND)
     for message in await tx.messages.page(thread.tenant_id, ours, None, LOOKED_AT):
         rows = await tx.queue.of_message(message.tenant_id, message.id)
