@@ -367,3 +367,83 @@ def test_the_outcome_of_a_lost_connection_is_unknown(internet):
     bob, eve = internet.person("bob@there.example"), internet.person("eve@elsewhere.example")
     bob.vanishes(times=1)
     assert isinstance(eve.write("bob@there.example").outcome, Unknown)
+
+
+def test_everything_about_a_message_can_be_asked(internet):
+    internet.person("bob@there.example")
+    ada = internet.agent("ada")
+    sent = ada.send(to="bob@there.example", subject="Tea?", text="At four?")
+    assert (None, "At four?", sent.message.rfc_message_id) == (sent.trust, sent.text, sent.rfc_message_id)
+    internet.run()
+    assert (["delivered"], ["queued", "delivered"]) == (
+        [attempt.outcome for attempt in sent.attempts],
+        [entry.outcome for entry in sent.timeline()],
+    )
+    sent.label("red")
+    assert ("red",) == sent.message.labels
+    assert ada.read(sent).message == sent.message
+    assert [sent.thread_id] == [conversation.id for conversation in ada.threads()]
+    assert "Tea?" == ada.thread(sent).thread.subject
+    assert ["mailbox.created", "message.queued", "message.delivered"] == [event.type for event in ada.events()]
+    assert ["message.queued"] == [entry.action for entry in internet.audit(subject=sent.id, action="message.queued")]
+
+
+def test_an_operator_can_be_had_to_change_an_agent(internet):
+    ada = internet.agent("ada")
+    ada.set_mode("gated_send")
+    held = ada.send(to="bob@there.example", subject="Tea?")
+    assert (MessageStatus.HELD, "ada@agents.example") == (held.status, ada.address)
+    assert MessageStatus.CANCELLED is held.cancel().status
+    ada.pause()
+    assert "paused" == ada.mailbox.status
+    ada.resume()
+    assert "active" == ada.mailbox.status
+    rejected = ada.send(to="bob@there.example", subject="Tea?")
+    internet.approver().reject(rejected, note="no")
+    assert ("rejected", "no") == (rejected.status, rejected.approval.note)
+
+
+def test_hosts_return_letters_and_people_complain(internet):
+    bob, carol = internet.person("bob@there.example"), internet.person("carol@there.example")
+    sent = internet.agent("ada").send(to=("bob@there.example", "carol@there.example"), subject="Tea?")
+    assert (True, True) == (bob.bounce(sent).accepted, carol.complain(sent).accepted)
+    added = [(event.data["address"], event.data["reason"]) for event in internet.events("suppression.added")]
+    assert [("bob@there.example", "hard_bounce"), ("carol@there.example", "complaint")] == added
+
+
+def test_an_automatic_answer_is_marked_as_one(internet):
+    bob = internet.person("bob@there.example")
+    sent = internet.agent("ada").send(to="bob@there.example", subject="Tea?")
+    bob.reply(sent, "I am away.", automatic=True)
+    assert "auto-submitted" == internet.agent("ada").inbox()[0].message.automatic
+
+
+def test_a_domain_may_be_added_and_not_be_published(internet):
+    assert "pending" == internet.home.add_domain("new.example", publish=False).status
+    assert "aligned" == internet.home.add_domain("other.example").status
+
+
+def test_a_message_outside_has_the_bytes_of_the_one_inside(internet):
+    bob = internet.person("bob@there.example")
+    sent = internet.agent("ada").send(to="bob@there.example", subject="Tea?")
+    assert bob.letter(sent).raw.endswith(sent.raw)
+
+
+def test_core_can_be_called_directly(internet):
+    ports = internet.ports
+    box = internet.agent("ada").mailbox_id
+    assert box == internet.read(lambda tx: tx.mailboxes.get(internet.home.id, box)).id
+    assert (1, 2) == internet.write(lambda tx: tx.mailboxes.advance(box, 1))
+    assert ports is internet.home.ports
+
+
+def test_another_agent_may_hold_a_key_to_the_same_mailbox(internet):
+    ada = internet.agent("ada")
+    twin = internet.home.agent_at(ada.mailbox_id)
+    sent = ada.send(to="bob@there.example", subject="Tea?")
+    assert ([sent.id], True) == ([mail.id for mail in twin.sent()], twin.caller.actor != ada.caller.actor)
+
+
+def test_somebody_whose_host_has_no_route_is_told_so(internet):
+    eve = internet.person("eve@elsewhere.example")
+    assert "5.1.2" == eve.write("bob@nowhere.example").outcome.enhanced
