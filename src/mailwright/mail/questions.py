@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from mailwright.mail.zone_file import parse_zone
+
 T = TypeVar("T")
 
 
@@ -122,30 +124,15 @@ def answer(check: Asks[T], lookup: Callable[[Question], Answer]) -> T:
 class Zone:
     """All of DNS as a table: call it with a question. A name that is not in it does not exist.
 
-    Text form, one record a line: `name TYPE value`; `name TYPE !servfail` or `!timeout`, and `name TYPE !nxdomain`,
-    stand for trouble. `*` as a type with such a value covers every type that the name does not list. `#` opens a comment.
+    Values are records in presentation form, or `!servfail`, `!timeout`, `!nxdomain`, `!nodata` for trouble.
     """
 
     records: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Zone:
-        """Read the text form; raises ValueError naming the line that can't be read."""
-        table: dict[tuple[str, str], tuple[str, ...]] = {}
-        for number, line in enumerate(text.splitlines(), 1):
-            words = line.strip().split(None, 2)
-            if not words or words[0].startswith("#"):
-                continue
-            if len(words) == 2 and words[1].upper() == "TXT":
-                words.append("")
-            if len(words) != 3 or (words[1] != "*" and words[1].upper() not in RecordType.__members__):
-                raise ValueError(f"line {number}: expected `name TYPE value`, found {line.strip()[:80]!r}")
-            key = (words[0].rstrip(".").lower(), words[1].upper())
-            value = words[2]
-            if key[1] == "TXT" and value.startswith('"') and value.endswith('"') and len(value) > 1:
-                value = value[1:-1]
-            table[key] = (*table.get(key, ()), value)
-        return cls(table)
+        """Read a zone file (zone_file.py says how it is written). Raises BadZoneFile, a ValueError naming the line."""
+        return cls(parse_zone(text))
 
     def __call__(self, question: Question) -> Answer:
         name = question.name
