@@ -340,7 +340,7 @@ def test_a_list_without_end_is_cut() -> None:
 
 
 # Within the unit run a size at which a loop of Python in a loop shows; with the slow ones, at which one of C does.
-SIZES = [10_000, pytest.param(250_000, marks=pytest.mark.slow)]
+SIZES = [4_000, pytest.param(250_000, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("size", SIZES)

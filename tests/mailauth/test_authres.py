@@ -164,14 +164,15 @@ def test_no_value_makes_the_parser_stumble(value: str) -> None:
     assert isinstance(parse(value), AuthResults)
 
 
+@pytest.mark.parametrize("size", [4_000, pytest.param(20_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("junk", ['\\"', "(", '"', "((a)", ";", "a=b ", "a ", ". ", ")", "a(\\", "=", "a.", "/"])
-def test_hostile_values_take_linear_time(junk: str) -> None:
+def test_hostile_values_take_linear_time(junk: str, size: int) -> None:
     started = time.process_time()
-    value = (junk * 20_000)[:20_000]
+    value = (junk * size)[:size]
     parse(value)
     parse("a.example; dkim=pass " + value)
     strip(parse_header(f"Authentication-Results: {value}\r\n\r\n".encode()), US)
-    assert time.process_time() - started < 0.4
+    assert time.process_time() - started < size / 50_000
 
 
 # Writing
