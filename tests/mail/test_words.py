@@ -19,6 +19,7 @@ from mailwright.mail.words import (
     decode_list,
     decode_unstructured,
     decode_words,
+    exact_codec,
     strip_controls,
 )
 
@@ -214,3 +215,11 @@ def test_mail_parser_tables(shared: Path, table: str, reader: object) -> None:
     failed = [value for value, row in zip(values, rows, strict=True) if reader(value) != row["expected"]]
     print(f"\n{table} headers: {len(rows) - len(failed)}/{len(rows)}")
     assert [] == failed
+
+
+@pytest.mark.parametrize(
+    ("label", "codec"),
+    [("ISO-8859-1", "iso8859_1"), ("us-ascii", "ascii"), ("gb2312", "gb2312"), ("UTF-8", "utf_8"), ("idna", ""), ("x", "")],
+)
+def test_exactly_the_charset_that_is_named(label: str, codec: str) -> None:
+    assert codec == exact_codec(label).replace("latin_1", "iso8859_1")

@@ -92,6 +92,14 @@ def codec_name(label: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=512)
+def exact_codec(label: str) -> str:
+    """As `codec_name`, but for exactly the charset that is named, not for the superset that is mostly meant by it."""
+    name = _JUNK_IN_LABEL.sub("_", label[:64].lower()).strip("_")
+    codec = _ALIASES.get(name, name)
+    return codec if codec in _CODECS else ""
+
+
 def decode_bytes(data: bytes, charset: str = "") -> str:
     """The text of bytes in a charset as mail names it; bad bytes become U+FFFD.
 

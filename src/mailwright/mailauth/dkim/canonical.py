@@ -90,13 +90,15 @@ class BodyHash:
     """A hash over a canonical body (RFC 6376 §3.4.3, §3.4.4), fed in chunks of any size.
 
     `lengths` are the values of `l=` that signatures name: for each, the hash of so many octets is kept on the way, so
-    that any number of them costs one pass. `size` is that of the whole canonical body.
+    that any number of them costs one pass. `size` is that of the whole canonical body. `prefix` is hashed before all.
     """
 
     __slots__ = ("_blank", "_cut", "_done", "_hash", "_held", "_marks", "_relaxed", "size")
 
-    def __init__(self, form: Canonicalisation, algorithm: str = "sha256", lengths: Iterable[int] = ()) -> None:
-        self._hash = hashlib.new(algorithm)
+    def __init__(
+        self, form: Canonicalisation, algorithm: str = "sha256", lengths: Iterable[int] = (), *, prefix: bytes = b""
+    ) -> None:
+        self._hash = hashlib.new(algorithm, prefix)
         self._relaxed = form is Canonicalisation.RELAXED
         self._marks = sorted(lengths, reverse=True)
         self._cut: dict[int, bytes] = {}
