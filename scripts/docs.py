@@ -74,6 +74,7 @@ FIELDS: dict[EventType, str] = {
     EventType.MAILBOX_CREATED: "mailbox_id address oversight_mode",
     EventType.MAILBOX_PAUSED: "mailbox_id agent_id",
     EventType.MAILBOX_RESUMED: "mailbox_id agent_id",
+    EventType.STORE_RESTORED: "made_at deliveries_unknown",
     EventType.WEBHOOK_TEST: "webhook_id",
     EventType.WEBHOOK_DISABLED: "webhook_id url",
 }

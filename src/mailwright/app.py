@@ -156,6 +156,8 @@ async def start(config: Config) -> Running:
 
 async def _assembled(config: Config, closing: list[Callable[[], object]]) -> Running:
     data = _data_folder(config)
+    if (data / "restoring").exists():
+        raise CannotStart(f"{data} was not restored to the end: run `mailwright restore` again")
     store = await open_store(data)
     closing.append(store.close)
     cpu = Threads()

@@ -106,7 +106,9 @@ def test_commands_in_the_pages_exist() -> None:
         wrong += [
             f"{page.name}: make {name}" for name in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE) if name not in menu
         ]
-        for words in re.findall(r"(?:^|`|bin/)mailwright ((?:[a-z]+ ?)+)((?: ?--?[a-z-]+(?: [a-z./]+)?)*)", text, re.MULTILINE):
+        for words in re.findall(
+            r"(?:^|`|bin/)mailwright ((?:[a-z]+(?:-[a-z]+)* ?)+)((?: ?--?[a-z-]+(?: [a-z./]+)?)*)", text, re.MULTILINE
+        ):
             name = f"mailwright {words[0].strip()}"
             if not any(name == one or name.startswith(one + " ") for one in commands[1:]):
                 wrong.append(f"{page.name}: {name}")

@@ -54,6 +54,10 @@ class EventType(StrEnum):
     MAILBOX_CREATED = "mailbox.created", "A mailbox was created."
     MAILBOX_PAUSED = "mailbox.paused", "A mailbox or its agent was paused: nothing leaves it."
     MAILBOX_RESUMED = "mailbox.resumed", "A paused mailbox may send again."
+    STORE_RESTORED = (
+        "store.restored",
+        "The server was put back from a backup made at `made_at`: what happened between then and now is not in this log.",
+    )
     WEBHOOK_TEST = "webhook.test", "Somebody asked to try a webhook; only that webhook is told."
     WEBHOOK_DISABLED = "webhook.disabled", "A webhook failed for too long and is no longer called."
 

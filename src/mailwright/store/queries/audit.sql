@@ -18,3 +18,7 @@ WHERE tenant_id = :tenant_id AND "index" > :after AND (:action IS NULL OR action
 SELECT {columns} FROM audit
 WHERE subject = :subject AND +tenant_id = :tenant_id AND "index" > :after AND (:action IS NULL OR action = :action)
 ORDER BY "index" LIMIT :limit;
+
+-- whole(after, limit)
+-- The log of all tenants, oldest first: each entry's hash covers the one before, whoever's that is.
+SELECT {columns} FROM audit WHERE "index" > :after ORDER BY "index" LIMIT :limit;

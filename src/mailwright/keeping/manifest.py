@@ -1,0 +1,67 @@
+"""What one backup consists of: each file as a list of pieces, named by their SHA-256.
+
+A manifest's name is the time and the first digits of its own SHA-256: a changed one no longer fits its name.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+
+import msgspec
+
+FORMAT = 1
+PIECE = 1024 * 1024  # bytes: pages that did not change are found again, piece by piece
+
+
+class BadManifest(Exception):
+    """It was changed, or written by a newer version."""
+
+
+class File(msgspec.Struct, frozen=True):
+    """One file: its size, and the SHA-256 of each piece in order."""
+
+    size: int
+    pieces: tuple[str, ...]
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """One backup. `made_at` is when the database was as it is here, in milliseconds since 1970."""
+
+    format: int
+    version: str
+    made_at: int
+    database: File
+    blobs: dict[str, File]  # of large messages, by blob id
+    files: dict[str, File]  # secrets and certificates, by their path in the data folder
+
+    def pieces(self) -> set[str]:
+        """All that it needs."""
+        every = (self.database, *self.blobs.values(), *self.files.values())
+        return {piece for file in every for piece in file.pieces}
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(file.size for file in (self.database, *self.blobs.values(), *self.files.values()))
+
+
+def render(manifest: Manifest) -> tuple[str, bytes]:
+    """Its name and its bytes."""
+    content = msgspec.json.encode(manifest, order="deterministic")
+    made = datetime.datetime.fromtimestamp(manifest.made_at / 1000, datetime.UTC)
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    return f"{made:%Y-%m-%dT%H-%M-%S}.{manifest.made_at % 1000:03}Z-{digest}.json", content
+
+
+def parse(name: str, content: bytes) -> Manifest:
+    """The manifest; raises BadManifest where it does not fit its name."""
+    if hashlib.sha256(content).hexdigest()[:16] != name.removesuffix(".json").rpartition("-")[2]:
+        raise BadManifest(f"{name} is not what was written: its content does not fit its name")
+    try:
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except msgspec.MsgspecError as wrong:
+        raise BadManifest(f"{name}: {wrong}") from None
+    if manifest.format > FORMAT:
+        raise BadManifest(f"{name} was written by version {manifest.version}: restore it with that one or a newer one")
+    return manifest
