@@ -9,8 +9,11 @@ from dataclasses import replace
 import pytest
 
 from mailwright.core import audit
+from mailwright.core.accounts import system
 from mailwright.core.audit import GENESIS, entry_hash, first_break
+from mailwright.core.errors import BlockedByPolicy, InvalidInput
 from mailwright.core.model import AuditEntry
+from mailwright.core.ports import AuditFilter
 
 
 def whole_log(internet) -> list[AuditEntry]:
@@ -18,7 +21,7 @@ def whole_log(internet) -> list[AuditEntry]:
     tenants = internet.read(lambda tx: tx.tenants.page(None, 100))
     found: list[AuditEntry] = []
     for tenant in tenants:
-        found += internet.read(lambda tx, id=tenant.id: tx.audit.page(id, None, None, -1, 1000))
+        found += internet.read(lambda tx, id=tenant.id: tx.audit.page(id, audit.ANY, -1, 1000))
     return sorted(found, key=lambda entry: entry.index)
 
 
@@ -113,7 +116,7 @@ def test_the_hash_of_an_entry_never_changes():
     """Fixed: whoever checks an old log must find the same."""
     entry = AuditEntry(0, "ten_1", 1_780_000_000_000, "key_1", "message.queued", "msg_1", {"ä": [1, None], "a": "b"}, "")
     text = json.dumps(
-        [GENESIS, 0, "ten_1", 1_780_000_000_000, "key_1", "message.queued", "msg_1", {"a": "b", "ä": [1, None]}],
+        [GENESIS, 0, "ten_1", 1_780_000_000_000, "key_1", "message.queued", "msg_1", {"a": "b", "ä": [1, None]}, [None] * 3],
         ensure_ascii=False,
         separators=(",", ":"),
     )
@@ -135,8 +138,8 @@ def test_entries_are_read_by_subject_and_action_page_by_page(internet):
     for name in ("ada", "eve", "ida"):
         internet.agent(name)
 
-    def page(**narrow):
-        return internet.do(audit.page(ports, operator, **narrow))
+    def page(subject=None, action=None, **part):
+        return internet.do(audit.page(ports, operator, AuditFilter(subject, action), **part))
 
     created = page(action="mailbox.created")
     assert (3, {"mailbox.created"}) == (len(created), {entry.action for entry in created})
@@ -150,3 +153,52 @@ def test_S26_each_tenant_reads_its_own_part(internet):
     mail = internet.agent("ada").send(to="bob@there.example", subject="Tea?")
     assert [] == rival.audit(subject=mail.id)
     assert {rival.id} == {entry.tenant_id for entry in rival.audit()}
+
+
+def test_an_entry_names_the_agent_the_mailbox_and_the_domain_that_it_concerned(internet):
+    ada, eve = internet.agent("ada", mode="gated_send"), internet.agent("eve")
+    held = ada.send(to="bob@there.example", subject="Tea?")
+    eve.send(to="bob@there.example", subject="Coffee?")
+    internet.run()
+
+    def actions(**narrow):
+        found = internet.do(audit.page(internet.ports, internet.home.operator, AuditFilter(**narrow), limit=200))
+        return {entry.action for entry in found}
+
+    mailbox = internet.read(lambda tx: tx.mailboxes.get(internet.home.id, ada.mailbox_id))
+    assert {"mailbox.created", "message.held"} <= actions(mailbox_id=ada.mailbox_id)
+    assert {"agent.created", "message.held"} <= actions(agent_id=mailbox.agent_id)
+    assert not {"message.queued", "delivery.delivered"} & actions(agent_id=mailbox.agent_id)
+    assert {"domain.added", "message.held", "message.queued"} <= actions(domain="agents.example")
+    assert set() == actions(domain="there.example")
+    assert held.id
+
+
+def refuse(internet, refusal=BlockedByPolicy, subject=None):
+    caller = system(internet.home.id)
+    internet.do(audit.refused(internet.ports, caller, "messages.send", subject, refusal()))
+
+
+def test_I10_a_refused_request_stands_in_the_log_beside_what_was_done(internet):
+    ada = internet.agent("ada")
+    refuse(internet, subject=ada.mailbox_id)
+    (entry,) = internet.audit(action="request.refused")
+    assert (ada.mailbox_id, {"operation": "messages.send", "code": "blocked_by_policy"}) == (entry.subject, entry.data)
+    assert (ada.mailbox_id, "agents.example") == (entry.mailbox_id, entry.domain)
+    assert None is first_break(whole_log(internet))
+
+
+def test_a_slip_of_the_pen_is_no_decision(internet):
+    refuse(internet, InvalidInput)
+    assert [] == internet.audit(action="request.refused")
+
+
+def test_a_key_that_asks_in_a_loop_fills_the_log_at_most_at_a_pace(internet):
+    for _ in range(audit.REFUSALS_A_MINUTE + 5):
+        refuse(internet)
+    entries = internet.audit(action="request.refused")
+    assert audit.REFUSALS_A_MINUTE == len(entries)
+    assert [False] * (len(entries) - 1) + [True] == ["more_not_written" in entry.data for entry in entries]
+    internet.pass_time(minutes=1)
+    refuse(internet)
+    assert audit.REFUSALS_A_MINUTE + 1 == len(internet.audit(action="request.refused"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mailwright.core.model import ApprovalStatus, Event
-from mailwright.core.ports import Store, Taken
+from mailwright.core.ports import AuditFilter, Store, Taken
 from mailwright.testing.clock import START
 
 from .examples import APPROVAL, ENTRY, EVENT, OURS, SAVED, THEIRS, adding, asking, ids, numbered
@@ -90,12 +90,53 @@ async def test_the_audit_log_is_read_in_order_and_its_last_entry_is_that_of_all_
     for row in (*rows, theirs):
         await store.write(lambda tx, row=row: tx.audit.append(row))  # type: ignore[misc]
     assert theirs == await asking(store, lambda tx: tx.audit.last())
-    assert rows == await asking(store, lambda tx: tx.audit.page(OURS, None, None, -1, 9))
-    assert rows[2:4] == await asking(store, lambda tx: tx.audit.page(OURS, None, None, 1, 2))
-    assert [rows[1], rows[3]] == await asking(store, lambda tx: tx.audit.page(OURS, "msg_1", None, -1, 9))
-    assert rows[3:] == await asking(store, lambda tx: tx.audit.page(OURS, None, "a.b", -1, 9))
-    assert rows[4:] == await asking(store, lambda tx: tx.audit.page(OURS, "msg_0", "a.b", 2, 9))
-    assert [] == await asking(store, lambda tx: tx.audit.page(OURS, "msg_9", None, -1, 9))
+    assert rows == await asking(store, lambda tx: tx.audit.page(OURS, AuditFilter(), -1, 9))
+    assert rows[2:4] == await asking(store, lambda tx: tx.audit.page(OURS, AuditFilter(), 1, 2))
+    assert [rows[1], rows[3]] == await asking(store, lambda tx: tx.audit.page(OURS, AuditFilter("msg_1"), -1, 9))
+    assert rows[3:] == await asking(store, lambda tx: tx.audit.page(OURS, AuditFilter(None, "a.b"), -1, 9))
+    assert rows[4:] == await asking(store, lambda tx: tx.audit.page(OURS, AuditFilter("msg_0", "a.b"), 2, 9))
+    assert [] == await asking(store, lambda tx: tx.audit.page(OURS, AuditFilter("msg_9"), -1, 9))
+
+
+CONCERNED = [
+    replace(ENTRY, index=0, at=10, agent_id="agt_1", mailbox_id="mbx_1", domain="a.example"),
+    replace(ENTRY, index=1, at=20, agent_id="agt_1", mailbox_id="mbx_2", domain="b.example"),
+    replace(ENTRY, index=2, at=30, agent_id="agt_2", mailbox_id="mbx_3", domain="b.example"),
+    replace(ENTRY, index=3, at=40),
+    replace(ENTRY, index=4, at=40, tenant_id=THEIRS, agent_id="agt_1", mailbox_id="mbx_1", domain="a.example"),
+]
+
+
+@pytest.mark.parametrize(
+    ("narrow", "expected"),
+    [
+        (AuditFilter(agent_id="agt_1"), [0, 1]),
+        (AuditFilter(mailbox_id="mbx_2"), [1]),
+        (AuditFilter(mailbox_id="mbx_2", agent_id="agt_2"), []),
+        (AuditFilter(domain="b.example"), [1, 2]),
+        (AuditFilter(domain="b.example", agent_id="agt_2"), [2]),
+        (AuditFilter(since=20), [1, 2, 3]),
+        (AuditFilter(until=30), [0, 1]),
+        (AuditFilter(since=20, until=40, agent_id="agt_1"), [1]),
+        (AuditFilter(subject=ENTRY.subject, since=31), [3]),
+    ],
+)
+async def test_the_audit_log_is_searched_by_whom_it_concerned_and_when(
+    store: Store, narrow: AuditFilter, expected: list[int]
+) -> None:
+    for row in CONCERNED:
+        await store.write(lambda tx, row=row: tx.audit.append(row))  # type: ignore[misc]
+    assert expected == [row.index for row in await asking(store, lambda tx: tx.audit.page(OURS, narrow, -1, 9))]
+
+
+async def test_refused_requests_of_a_key_are_counted_to_a_limit(store: Store) -> None:
+    for n in range(5):
+        row = replace(ENTRY, index=n, at=n, action="request.refused", actor="key_2" if n == 3 else "key_1")
+        await store.write(lambda tx, row=row: tx.audit.append(row))  # type: ignore[misc]
+    await store.write(lambda tx: tx.audit.append(replace(ENTRY, index=5, at=5, actor="key_1")))
+    assert 3 == await asking(store, lambda tx: tx.audit.refusals(OURS, "key_1", 1, 9))
+    assert 2 == await asking(store, lambda tx: tx.audit.refusals(OURS, "key_1", 1, 2))
+    assert 0 == await asking(store, lambda tx: tx.audit.refusals(THEIRS, "key_1", 0, 9))
 
 
 async def test_an_entry_of_the_audit_log_is_never_overwritten(store: Store) -> None:

@@ -186,7 +186,11 @@ def test_every_statement_fits_the_schema_and_walks_along_an_index(database: apsw
         ("webhook_deliveries", "due", "webhook_deliveries_due"),
         ("webhook_deliveries", "page", "webhook_deliveries_page"),
         ("webhook_deliveries", "under_way", "webhook_deliveries_leased"),
+        ("audit", "page", "audit_of_tenant"),
         ("audit", "page_of_subject", "audit_of_subject"),
+        ("audit", "page_of_mailbox", "audit_of_mailbox"),
+        ("audit", "page_of_agent", "audit_of_agent"),
+        ("audit", "refusals", "audit_refusals"),
     ],
 )
 def test_lists_and_claims_come_out_of_an_index_already_in_order(

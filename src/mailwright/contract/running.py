@@ -8,8 +8,8 @@ refused request changed nothing and may be corrected and sent again under the sa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mailwright.contract.operations.row import Operation
+from mailwright.core import audit
 from mailwright.core.accounts import require
 from mailwright.core.errors import IdempotencyInFlight, IdempotencyKeyReuse, Refusal, StorageBusy
 from mailwright.core.model import Caller
@@ -63,10 +64,28 @@ class InFlight:
             self.held.discard(claim)
 
 
-async def run(ports: Ports, caller: Caller, operation: Operation[Any, Any], given: Any) -> Any:
-    """The operation's result; raises the Refusals of the verbs behind it."""
+async def permit(ports: Ports, caller: Caller, operation: Operation[Any, Any], subject: str | None) -> None:
+    """Refuse, before anything is read, whoever may not do this at all; `subject` is what they wanted to do it to."""
+    try:
+        _require(caller, operation)
+    except Refusal as refusal:
+        await audit.refused(ports, caller, operation.name, subject, refusal)
+        raise
+
+
+def _require(caller: Caller, operation: Operation[Any, Any]) -> None:
     if operation.permission is not None:
         require(caller, operation.permission)
+
+
+async def run(ports: Ports, caller: Caller, operation: Operation[Any, Any], given: Any) -> Any:
+    """The operation's result; raises the Refusals of the verbs behind it."""
+    async with _noted(ports, caller, operation, given):
+        return await _run(ports, caller, operation, given)
+
+
+async def _run(ports: Ports, caller: Caller, operation: Operation[Any, Any], given: Any) -> Any:
+    _require(caller, operation)
     if operation.read is not None:
         return await operation.read(ports, caller, given)
     act = operation.act
@@ -86,8 +105,14 @@ async def run_once(
 
     Raises IdempotencyInFlight while the first request runs, IdempotencyKeyReuse where the request is another one.
     """
-    if operation.permission is not None:
-        require(caller, operation.permission)
+    async with _noted(ports, caller, operation, given):
+        return await _run_once(ports, caller, operation, given, claim, in_flight)
+
+
+async def _run_once(
+    ports: Ports, caller: Caller, operation: Operation[Any, Any], given: Any, claim: Claim, in_flight: InFlight
+) -> Told:
+    _require(caller, operation)
     # Each API key has its own claims: no key is ever shown what another one's request was answered with (S26).
     own = replace(claim, key=hashlib.sha256(f"{caller.actor}\n{claim.key}".encode()).hexdigest())
     with in_flight.hold(caller.tenant_id, own.key):
@@ -103,6 +128,17 @@ async def run_once(
         if told.repeated:
             await _undo(ports, operation, prepared)
         return told
+
+
+@asynccontextmanager
+async def _noted(ports: Ports, caller: Caller, operation: Operation[Any, Any], given: Any) -> AsyncIterator[None]:
+    """What is refused by decision stands in the audit log before it is told (I10); its own transaction was rolled back."""
+    try:
+        yield
+    except Refusal as refusal:
+        subject = getattr(given, operation.path_fields[0], None) if operation.path_fields else None
+        await audit.refused(ports, caller, operation.name, subject, refusal)
+        raise
 
 
 async def _undo(ports: Ports, operation: Operation[Any, Any], prepared: Any, refusal: Refusal | None = None) -> None:

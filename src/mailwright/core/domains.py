@@ -369,5 +369,5 @@ async def remove(tx: Tx, ports: Ports, caller: Caller, domain_id: str) -> None:
     users = await tx.mailboxes.of_domain(caller.tenant_id, domain.id, 10)
     if users:
         raise InUse(f"{domain.name} still has mailboxes.", details={"mailboxes": [mailbox.id for mailbox in users]})
-    await tx.domains.remove(caller.tenant_id, domain.id)
     await audit.record(tx, ports, caller, "domain.removed", domain.id)
+    await tx.domains.remove(caller.tenant_id, domain.id)

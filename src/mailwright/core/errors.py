@@ -32,6 +32,7 @@ class Refusal(Exception):
     code: ClassVar[str] = "refused"
     kind: ClassVar[Kind] = Kind.FORBIDDEN
     fix: ClassVar[str] = "See the message."
+    decides: ClassVar[bool] = False  # a decision on what a key wanted to do, and no slip: it goes into the audit log (I10)
 
     def __init__(self, message: str = "", *, details: Any = None, retry_after: int | None = None) -> None:
         """`message` replaces the docstring's first line; `retry_after` is in seconds."""
@@ -118,6 +119,7 @@ class MissingPermission(Refusal):
     code = "missing_permission"
     kind = Kind.FORBIDDEN
     fix = "Use a key whose role holds the permission named in details."
+    decides = True
 
 
 class PermissionEscalation(Refusal):
@@ -126,6 +128,7 @@ class PermissionEscalation(Refusal):
     code = "permission_escalation"
     kind = Kind.FORBIDDEN
     fix = "Ask for permissions that your own key holds, and keep sending and approving on separate keys."
+    decides = True
 
 
 class FromNotOwned(Refusal):
@@ -134,6 +137,7 @@ class FromNotOwned(Refusal):
     code = "sender_not_owned"
     kind = Kind.FORBIDDEN
     fix = "Leave From out: the mailbox decides it. To use another address, use that mailbox and a key that owns it."
+    decides = True
 
 
 class RelayDenied(Refusal):
@@ -153,6 +157,7 @@ class BlockedByPolicy(Refusal):
     code = "blocked_by_policy"
     kind = Kind.FORBIDDEN
     fix = "See details for the rule. A person with an operator key can change the mailbox's oversight mode."
+    decides = True
 
 
 class DomainNotAligned(Refusal):
@@ -161,6 +166,7 @@ class DomainNotAligned(Refusal):
     code = "domain_not_aligned"
     kind = Kind.FORBIDDEN
     fix = "Publish the records of GET /v1/domains/{id} (or its zone-file), then POST /v1/domains/{id}/verify."
+    decides = True
 
 
 class AgentPaused(Refusal):
@@ -169,6 +175,7 @@ class AgentPaused(Refusal):
     code = "agent_paused"
     kind = Kind.FORBIDDEN
     fix = "An operator resumes it with POST /v1/agents/{agent_id}/resume."
+    decides = True
 
 
 class RecipientSuppressed(Refusal):
@@ -177,6 +184,7 @@ class RecipientSuppressed(Refusal):
     code = "recipient_suppressed"
     kind = Kind.INVALID
     fix = "See GET /v1/suppressions for the reason; an operator may remove the entry when the address works again."
+    decides = True
 
 
 class AlreadyExists(Refusal):
@@ -209,6 +217,7 @@ class ApprovalStale(Refusal):
     code = "approval_stale"
     kind = Kind.CONFLICT
     fix = "Read the approval again, look at the message as it is now, and decide with its digest."
+    decides = True
 
 
 class IdempotencyInFlight(Refusal):
@@ -233,6 +242,7 @@ class RateLimited(Refusal):
     code = "rate_limited"
     kind = Kind.RATE_LIMITED
     fix = "Wait for the seconds in Retry-After."
+    decides = True
 
 
 class StorageBusy(Refusal):

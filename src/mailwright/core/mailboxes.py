@@ -161,4 +161,4 @@ async def remove(tx: Tx, ports: Ports, caller: Caller, mailbox_id: str) -> None:
     """Take an address away. Its messages stay readable for auditors; mail to it is refused from now on."""
     mailbox = await mailbox_of(tx, caller, mailbox_id)
     await tx.mailboxes.remove(caller.tenant_id, mailbox.id)
-    await audit.record(tx, ports, caller, "mailbox.removed", mailbox.id)
+    await audit.record(tx, ports, caller, "mailbox.removed", mailbox.id, of=mailbox)

@@ -464,3 +464,6 @@ class AuditEntry:
     subject: str  # the id of what was acted upon
     data: Json
     hash: str
+    agent_id: str | None = None  # whose agent, mailbox and domain it concerned: what the log is searched by
+    mailbox_id: str | None = None
+    domain: str | None = None

@@ -305,12 +305,27 @@ class Suppressions(Table[Suppression], Protocol):
     async def page(self, tenant_id: str, after: str | None, limit: int) -> list[Suppression]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries of the audit log; None is any."""
+
+    subject: str | None = None
+    action: str | None = None
+    agent_id: str | None = None
+    mailbox_id: str | None = None
+    domain: str | None = None
+    since: int | None = None
+    until: int | None = None  # not included
+
+
 class Audit(Protocol):
     async def append(self, row: AuditEntry) -> None: ...
     async def last(self) -> AuditEntry | None: ...
-    async def page(
-        self, tenant_id: str, subject: str | None, action: str | None, after: int, limit: int
-    ) -> list[AuditEntry]: ...
+    async def page(self, tenant_id: str, narrow: AuditFilter, after: int, limit: int) -> list[AuditEntry]:
+        """Oldest first, from after that index on."""
+
+    async def refusals(self, tenant_id: str, actor: str, since: int, limit: int) -> int:
+        """How many requests of that actor were refused from then on, counted to the limit."""
 
 
 @dataclass(frozen=True, slots=True)

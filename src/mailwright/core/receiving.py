@@ -234,7 +234,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
     )
     await tx.messages.add(message)
     await _tell(tx, ports, message, facts)
-    await audit.record(tx, ports, system(mailbox.tenant_id), "message.received", message.id, {"size": message.size})
+    await audit.record(tx, ports, system(mailbox.tenant_id), "message.received", message.id, {"size": message.size}, of=mailbox)
     return message.id
 
 

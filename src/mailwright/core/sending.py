@@ -217,7 +217,7 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
     digest = approvals.digest(prepared.content, prepared.recipients, mode=mode, send_at=wanted.send_at)
     decision = _judged(ports, Outgoing(digest, mode), mailbox, domain)
     message = await _file(tx, ports, mailbox, prepared, _Verdict(mode, digest, isinstance(decision, Hold)))
-    await audit.record(tx, ports, caller, f"message.{message.status.value}", message.id, {"digest": digest})
+    await audit.record(tx, ports, caller, f"message.{message.status.value}", message.id, {"digest": digest}, of=mailbox)
     if isinstance(decision, Hold):
         approval = await _hold(tx, ports, message, prepared.recipients, decision, wanted.send_at)
         return Submitted(message, approval, tuple(blocked))

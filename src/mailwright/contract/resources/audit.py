@@ -19,6 +19,9 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
     action: Annotated[str, doc("What: noun and verb.", example="message.queued")]
     subject: Annotated[str, doc("The id of what was acted upon.", example="msg_5qm3tk8v0w1x2y3z4a5b")]
     data: Annotated[dict[str, Any], doc("Further facts: ids and digests, never content.")]
+    agent_id: Annotated[str | None, doc("The agent that it concerned.")]
+    mailbox_id: Annotated[str | None, doc("The mailbox that it concerned.")]
+    domain: Annotated[str | None, doc("The domain that it concerned.", example="agents.example.com")]
     hash: Annotated[str, doc("SHA-256 (hex) over the hash of the entry before and this entry.")]
 
 
@@ -31,5 +34,8 @@ def audit_entry(row: model.AuditEntry) -> AuditEntry:
         action=row.action,
         subject=row.subject,
         data=row.data,
+        agent_id=row.agent_id,
+        mailbox_id=row.mailbox_id,
+        domain=row.domain,
         hash=row.hash,
     )

@@ -17,8 +17,8 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from mailwright.contract.operations import Answer, Operation
-from mailwright.contract.running import Claim, InFlight, run, run_once
-from mailwright.core.accounts import authenticate, require
+from mailwright.contract.running import Claim, InFlight, permit, run, run_once
+from mailwright.core.accounts import authenticate
 from mailwright.core.errors import InternalError, Refusal
 from mailwright.core.model import Caller, Role
 from mailwright.core.ports import Ports
@@ -128,7 +128,7 @@ async def _answer(desk: Desk, visit: Visit) -> None:
         return
     operation = route.operation
     visit.name = operation.name
-    caller, secret = await _caller(desk, operation, head)
+    caller, secret = await _caller(desk, operation, head, match.values[0] if match.values else None)
     visit.actor = caller.actor
     with desk.budget.loan() as take:
         body = b""
@@ -150,12 +150,14 @@ def _options(desk: Desk, path: str) -> Reply:
     return Reply(204, fields=((b"allow", ", ".join(allowed(node)).encode()),))
 
 
-async def _caller(desk: Desk, operation: Operation[Any, Any], head: dict[bytes, bytes]) -> tuple[Caller, str]:
+async def _caller(
+    desk: Desk, operation: Operation[Any, Any], head: dict[bytes, bytes], subject: str | None
+) -> tuple[Caller, str]:
     if operation.permission is None:
         return NOBODY, ""
     secret = bearer(head)
     caller = await authenticate(desk.ports, secret)
-    require(caller, operation.permission)
+    await permit(desk.ports, caller, operation, subject)
     return caller, secret
 
 

@@ -323,17 +323,23 @@ CREATE INDEX webhook_deliveries_by_webhook ON webhook_deliveries (webhook_id, du
 CREATE INDEX webhook_deliveries_leased ON webhook_deliveries (webhook_id, due_at) WHERE leased = 1;
 
 CREATE TABLE audit (
-    "index"   INTEGER PRIMARY KEY NOT NULL,
-    tenant_id TEXT NOT NULL,
-    at        INTEGER NOT NULL,
-    actor     TEXT NOT NULL,
-    action    TEXT NOT NULL,
-    subject   TEXT NOT NULL,
-    data      TEXT NOT NULL,
-    hash      TEXT NOT NULL
+    "index"    INTEGER PRIMARY KEY NOT NULL,
+    tenant_id  TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    actor      TEXT NOT NULL,
+    action     TEXT NOT NULL,
+    subject    TEXT NOT NULL,
+    data       TEXT NOT NULL,
+    hash       TEXT NOT NULL,
+    agent_id   TEXT,
+    mailbox_id TEXT,
+    domain     TEXT
 ) STRICT;
 CREATE INDEX audit_of_tenant ON audit (tenant_id);
 CREATE INDEX audit_of_subject ON audit (subject);
+CREATE INDEX audit_of_mailbox ON audit (mailbox_id) WHERE mailbox_id IS NOT NULL;
+CREATE INDEX audit_of_agent ON audit (agent_id) WHERE agent_id IS NOT NULL;
+CREATE INDEX audit_refusals ON audit (tenant_id, actor, at) WHERE action = 'request.refused';
 
 CREATE TABLE idempotency (
     tenant_id    TEXT NOT NULL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailwright.core import accounts, audit, mailboxes, webhooks
 from mailwright.core.model import AuditEntry, Caller, Domain, Event, OversightMode, Permission, Role
-from mailwright.core.ports import Ports, Tx
+from mailwright.core.ports import AuditFilter, Ports, Tx
 from mailwright.testing.internet.agents import Agent, Approver
 from mailwright.testing.internet.hooks import Answer, Hook
 from mailwright.testing.internet.seat import Seat
@@ -94,5 +94,5 @@ class Tenant:
         """The tenant's part of the audit log, oldest first."""
         return self.seat.ask(
             Permission.AUDIT_READ,
-            lambda ports, caller: audit.page(ports, caller, subject=subject, action=action, limit=READ),
+            lambda ports, caller: audit.page(ports, caller, AuditFilter(subject, action), limit=READ),
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from mailwright.core.model import AuditEntry, Event
-from mailwright.core.ports import SavedResponse, Taken, Topic
+from mailwright.core.ports import AuditFilter, SavedResponse, Taken, Topic
 from mailwright.testing.memory.journal import Journal, Shelf
 
 
@@ -71,16 +71,27 @@ class Audit:
         """The newest entry."""
         return self._last.get("last")
 
-    async def page(self, tenant_id: str, subject: str | None, action: str | None, after: int, limit: int) -> list[AuditEntry]:
-        """Oldest first."""
-        return [
-            row
-            for row in sorted(self._rows, key=lambda row: row.index)
-            if row.tenant_id == tenant_id
-            and row.index > after
-            and subject in (None, row.subject)
-            and action in (None, row.action)
-        ][:limit]
+    async def page(self, tenant_id: str, narrow: AuditFilter, after: int, limit: int) -> list[AuditEntry]:
+        """Oldest first, from after that index on."""
+        rows = sorted(self._rows, key=lambda row: row.index)
+        return [row for row in rows if row.tenant_id == tenant_id and row.index > after and _among(row, narrow)][:limit]
+
+    async def refusals(self, tenant_id: str, actor: str, since: int, limit: int) -> int:
+        """How many requests of that actor were refused from then on, counted to the limit."""
+        wanted = (tenant_id, actor, "request.refused")
+        return len([row for row in self._rows if (row.tenant_id, row.actor, row.action) == wanted and row.at >= since][:limit])
+
+
+def _among(row: AuditEntry, narrow: AuditFilter) -> bool:
+    return (
+        narrow.subject in (None, row.subject)
+        and narrow.action in (None, row.action)
+        and narrow.agent_id in (None, row.agent_id)
+        and narrow.mailbox_id in (None, row.mailbox_id)
+        and narrow.domain in (None, row.domain)
+        and (narrow.since is None or row.at >= narrow.since)
+        and (narrow.until is None or row.at < narrow.until)
+    )
 
 
 class Idempotency:
