@@ -296,7 +296,7 @@ def test_a_changed_audit_entry_shows(data: Path):
 
 def test_rows_that_are_missing_show(data: Path):
     connection = apsw.Connection(str(data / FILE))
-    connection.execute("INSERT INTO audit VALUES (7, 'ten_1', 0, 'system', 'a.b', 'x', '{}', '')")
+    connection.execute("INSERT INTO audit VALUES (7, 'ten_1', 0, 'system', 'a.b', 'x', '{}', '', NULL, NULL, NULL)")
     connection.close()
     assert any("gaps in audit" in one for one in verify.verify_data(data, None, quiet).problems)
 
