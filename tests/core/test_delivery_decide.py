@@ -62,6 +62,16 @@ def test_a_dead_address_is_suppressed():
     assert step(Rejected(550, "5.1.1", "no such user")).suppress
 
 
+def test_a_domain_that_dns_does_not_know_bounces_and_is_held_against_nobody():
+    found = step(Rejected(None, "5.1.2", "the domain there.example does not exist"))
+    assert (MessageStatus.BOUNCED, EventType.MESSAGE_BOUNCED, False) == (found.row.status, found.event, found.suppress)
+
+
+def test_a_receiver_that_says_so_and_an_owner_who_wants_no_mail_are_believed():
+    assert step(Rejected(550, "5.1.2", "no such domain")).suppress
+    assert step(Rejected(None, "5.1.10", "it publishes a null MX")).suppress
+
+
 def test_unknown_is_told_and_tried_again():
     found = step(Unknown("lost"))
     assert (MessageStatus.DEFERRED, EventType.MESSAGE_UNKNOWN) == (found.row.status, found.event)

@@ -67,6 +67,17 @@ def test_a_refusal_that_says_nothing_of_the_address_suppresses_nobody(internet):
     assert [] == internet.events("suppression.added")
 
 
+def test_a_domain_that_is_gone_for_a_moment_costs_nobody_an_address(internet):
+    gone = internet.agent("ada").send(to="x@gone.example", subject="Tea?")
+    internet.run()
+    assert (MessageStatus.BOUNCED, "5.1.2") == (gone.status, gone.recipients["x@gone.example"].enhanced)
+    assert [] == internet.events("suppression.added")
+    x = internet.person("x@gone.example")
+    again = internet.agent("ada").send(to="x@gone.example", subject="Tea?")
+    internet.run()
+    assert (MessageStatus.DELIVERED, 1) == (again.status, len(x.inbox()))
+
+
 def test_I2_what_can_not_be_delivered_is_tried_for_its_time_and_then_bounces(internet):
     internet.host("there.example").goes_down()
     sent = send(internet)

@@ -46,7 +46,7 @@ from mailwright.core.ports import (
     Tx,
     Unknown,
 )
-from mailwright.core.routing import LOOP, Here, exchangers
+from mailwright.core.routing import LOOP, NULL_MX, Here, exchangers
 from mailwright.core.signing import signing_keys
 from mailwright.mail.header import Raw, parse_header
 from mailwright.mailauth import dkim
@@ -307,7 +307,9 @@ def decide(row: Delivery, outcome: Outcome, *, at_most_once: bool, now: int, spr
             return Step(_closed(row, MessageStatus.DELIVERED, code, enhanced, text, now), EventType.MESSAGE_DELIVERED)
         case Rejected(code, enhanced, text):
             step = _closed(row, MessageStatus.BOUNCED, code, enhanced, text, now)
-            return Step(step, EventType.MESSAGE_BOUNCED, suppress=dead_address(code, enhanced))
+            # What DNS says is not the word of the receiver: a domain may be back tomorrow. A null MX its owner put there.
+            said = code is not None or enhanced == NULL_MX
+            return Step(step, EventType.MESSAGE_BOUNCED, suppress=said and dead_address(code, enhanced))
         case Unknown(text):
             again = _deferred(row, None, None, text, now, spread)
             if at_most_once or again.status is MessageStatus.BOUNCED:

@@ -15,6 +15,7 @@ from mailwright.core.ports import Deferred, Host, Rejected, Route
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, Status, ask, ask_all
 
 MAX_EXCHANGERS = 20
+NULL_MX = "5.1.10"  # RFC 7505 §4.2
 LOOP = "5.4.6"  # RFC 3463: routing loop detected
 
 
@@ -40,7 +41,7 @@ def exchangers(domain: str, here: Here, shuffle: Callable[[MutableSequence[str]]
         return Rejected(None, "5.1.2", f"the domain {domain} does not exist")
     names = _preferred(reply, here, shuffle) if reply.records else [domain]
     if names is None:
-        return Rejected(None, "5.1.10", f"{domain} accepts no mail: it publishes a null MX (RFC 7505)")
+        return Rejected(None, NULL_MX, f"{domain} accepts no mail: it publishes a null MX (RFC 7505)")
     if not names:
         return _loop(domain)
     return (yield from _located(domain, names, here))
