@@ -80,6 +80,14 @@ def test_another_address_is_another_address(internet, other):
     assert {} == suppressed(internet, other)
 
 
+def test_an_entry_may_stand_for_every_label_of_a_name(internet):
+    entry = add(internet, "bob+*@there.example")
+    labels = ("Bob+tea@there.example", "bob+a+b@there.example", "bob+@there.example")
+    assert dict.fromkeys(labels, entry) == suppressed(internet, *labels, BOB, "bobby+tea@there.example", "bob+tea@x.example")
+    own = add(internet, "bob+tea@there.example")
+    assert {"bob+tea@there.example": own} == suppressed(internet, "bob+tea@there.example")
+
+
 def test_what_is_taken_off_the_list_is_told_logged_and_may_be_listed_again(internet):
     first = add(internet, BOB)
     operator = internet.home.operator

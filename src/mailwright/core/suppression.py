@@ -11,6 +11,8 @@ from mailwright.core.model import Caller, Suppression
 from mailwright.core.ports import Ports, Tx
 from mailwright.mail.address import Address, InvalidAddress, parse_mailbox
 
+EVERY_LABEL = "+*"  # an entry `name+*@domain` stands for `name+label@domain`, whatever the label (RFC 5233)
+
 
 def normal(address: str) -> str:
     """The form by which addresses are compared here: all lower case, since receivers that care for case are a myth."""
@@ -49,9 +51,17 @@ async def remove(tx: Tx, ports: Ports, caller: Caller, suppression_id: str) -> N
 
 async def suppressed(tx: Tx, tenant_id: str, addresses: Sequence[str]) -> dict[str, Suppression]:
     """Those of the addresses (as given) that must not be written to, each with its entry."""
-    by_normal = {normal(address): address for address in addresses}
-    found = await tx.suppressions.matching(tenant_id, list(by_normal))
-    return {by_normal[entry.address]: entry for entry in found}
+    listed_as = {address: _listed_as(normal(address)) for address in addresses}
+    found = await tx.suppressions.matching(tenant_id, list({form for forms in listed_as.values() for form in forms}))
+    entries = {entry.address: entry for entry in found}
+    return {address: entries[form] for address, forms in listed_as.items() for form in forms[::-1] if form in entries}
+
+
+def _listed_as(address: str) -> tuple[str, ...]:
+    """The forms in which an entry may name the address, its own first."""
+    local, _, domain = address.rpartition("@")
+    name, plus, _ = local.partition("+")
+    return (address, f"{name}{EVERY_LABEL}@{domain}") if plus else (address,)
 
 
 async def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> list[Suppression]:

@@ -219,7 +219,8 @@ async def _furnish(running: app.Running) -> tuple[dict[str, str], str]:
         await tour.post(client, f"/v1/domains/{domain['id']}/verify", {})
         wanted = {"address": f"ada@{DOMAIN}", "display_name": "Ada", "oversight_mode": "autonomous"}
         mailbox = await tour.post(client, "/v1/mailboxes", wanted | {"client_id": "local"})
-        await tour.post(client, "/v1/suppressions", {"address": f"suppressed@{SIMULATOR}"})
+        for name in ("suppressed", "suppressed+*"):
+            await tour.post(client, "/v1/suppressions", {"address": f"{name}@{SIMULATOR}"})
         agent = {"name": "agent", "role": "agent", "mailbox_id": mailbox["id"]}
         keys = {
             "operator_key": operator_key,

@@ -19,7 +19,7 @@ from mailwright.core.ports import Ports, Tx
 class SuppressionAdd(Struct, frozen=True, forbid_unknown_fields=True):
     """An address that must not be written to any more."""
 
-    address: Annotated[Line, doc("The address.", example="gone@there.example")]
+    address: Annotated[Line, doc("The address; `name+*@domain` stands for all of its labels.", example="gone@there.example")]
     detail: Annotated[Text | None, doc("Why, for the record.")] = None
 
 
