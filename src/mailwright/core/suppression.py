@@ -11,7 +11,7 @@ from mailwright.core.model import Caller, Suppression
 from mailwright.core.ports import Ports, Tx
 from mailwright.mail.address import Address, InvalidAddress, parse_mailbox
 
-EVERY_LABEL = "+*"  # an entry `name+*@domain` stands for `name+label@domain`, whatever the label (RFC 5233)
+EVERY_LABEL = "+*"  # an entry `name+*@domain` stands for `name+label@domain`, whatever the label
 
 
 def normal(address: str) -> str:
