@@ -31,7 +31,7 @@ MESSAGE = Message(
 
 
 def check(purpose: Purpose, status: Found) -> RecordCheck:
-    return RecordCheck(type="TXT", name="x", purpose=purpose, status=status, expected="", observed=(), why="")
+    return RecordCheck(type="TXT", name="x", purpose=purpose, status=status, expected="", observed=(), why="", required=True)
 
 
 @pytest.mark.parametrize(

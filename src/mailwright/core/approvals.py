@@ -8,6 +8,7 @@ Not here: whether a person must be asked (policy.py).
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -41,6 +42,22 @@ def digest(content: bytes, recipients: Iterable[str], *, mode: OversightMode, se
         encoded = text.encode()
         outer.update(len(encoded).to_bytes(4, "big") + encoded)
     return outer.hexdigest()
+
+
+def record_digest(approval: Approval) -> str:
+    """What `ap` in Agent-Identity names: SHA-256 of the decision as canonical JSON, so that whoever is shown it can compare."""
+    record = {
+        "approval_id": approval.id,
+        "decided_at": approval.decided_at,
+        "decided_by": approval.decided_by,
+        "decision": approval.status.value,
+        "digest": approval.digest,
+        "method": "api_key",
+        "recipients": sorted(approval.recipients),
+    }
+    # RFC 8785: these few kinds of values come out of json in its form.
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(b"aid2-a\0" + text.encode()).hexdigest()
 
 
 async def ask(

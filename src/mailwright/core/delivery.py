@@ -14,12 +14,13 @@ import hashlib
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, replace
 
-from mailwright.core import approvals, audit, queueing, return_path, suppression
+from mailwright.core import approvals, audit, identity, queueing, return_path, suppression
 from mailwright.core.accounts import system
 from mailwright.core.events import EventType, publish
 from mailwright.core.limits import retry_delay
 from mailwright.core.model import (
     Active,
+    Agent,
     Alignment,
     Approval,
     ApprovalStatus,
@@ -48,7 +49,7 @@ from mailwright.core.ports import (
 )
 from mailwright.core.routing import LOOP, NULL_MX, Here, exchangers
 from mailwright.core.signing import signing_keys
-from mailwright.mail.header import Raw, parse_header
+from mailwright.mail.header import Header, Raw, parse_header
 from mailwright.mailauth import dkim
 
 CHUNK = 256 * 1024  # of a large message's body, hashed at a time
@@ -68,6 +69,7 @@ class Job:
     approval: Approval | None
     local: bool  # the recipient's domain is served here, as its records say
     claimed: bool = False  # the recipient's domain is on this server, whoever added it
+    agent: Agent | None = None  # whose mailbox it is
 
 
 # --- claim --------------------------------------------------------------------------------------------------------------
@@ -83,7 +85,7 @@ async def claim(
 
     async def script(tx: Tx) -> list[Job]:
         now = ports.clock.now()
-        seen = _Seen({}, {}, {})
+        seen = _Seen({}, {}, {}, {})
         taken: dict[str, int] = {}
         jobs = []
         for row in await tx.queue.claim(now, now + LEASE, limit, busy_domains):
@@ -108,6 +110,7 @@ class _Seen:
     messages: dict[str, Message | None]
     mailboxes: dict[str, Mailbox | None]
     domains: dict[str, Domain | None]
+    agents: dict[str, Agent | None]
 
     async def of(self, tx: Tx, row: Delivery) -> tuple[Message | None, Mailbox | None, Domain | None]:
         if row.message_id not in self.messages:
@@ -118,6 +121,11 @@ class _Seen:
         if mailbox is not None and mailbox.domain_id not in self.domains:
             self.domains[mailbox.domain_id] = await tx.domains.get(row.tenant_id, mailbox.domain_id)
         return self.messages[row.message_id], mailbox, self.domains[mailbox.domain_id] if mailbox else None
+
+    async def agent_of(self, tx: Tx, mailbox: Mailbox) -> Agent | None:
+        if mailbox.agent_id not in self.agents:
+            self.agents[mailbox.agent_id] = await tx.agents.get(mailbox.tenant_id, mailbox.agent_id)
+        return self.agents[mailbox.agent_id]
 
 
 async def _look(tx: Tx, ports: Ports, row: Delivery, seen: _Seen) -> Job | None:
@@ -143,7 +151,8 @@ async def _look(tx: Tx, ports: Ports, row: Delivery, seen: _Seen) -> Job | None:
     there = await tx.domains.by_name(row.domain)
     # S26: that somebody added a domain here does not bring its mail here; that its records lead here does.
     local = there is not None and there.status is Alignment.ALIGNED
-    return Job(row, attempt, message, mailbox, domain, approval, local, there is not None)
+    agent = await seen.agent_of(tx, mailbox)
+    return Job(row, attempt, message, mailbox, domain, approval, local, there is not None, agent)
 
 
 async def _drop(tx: Tx, ports: Ports, row: Delivery, message: Message) -> None:
@@ -251,11 +260,20 @@ def unapproved(job: Job, raw: Raw) -> str | None:
 
 
 def sign(ports: Ports, job: Job, raw: Raw) -> Signed:
-    """Sign with every key of the domain, RSA first. CPU work of about a millisecond."""
-    header = parse_header(raw)
-    keys = signing_keys(job.domain)
-    prefix = dkim.sign(header, _body(raw, header.body_start), keys, now=ports.clock.now() // 1000)
-    return Signed(prefix, raw)
+    """Say who wrote it, then sign with every DKIM key of the domain, RSA first. CPU work of about a millisecond."""
+    header, now = parse_header(raw), ports.clock.now() // 1000
+    who = _identity(ports, job, header, raw)
+    # AI-10: DKIM covers the identity, and lists it once more than it is there, so that none can be added.
+    top = replace(header, fields=(*parse_header(who).fields, *header.fields))
+    prefix = dkim.sign(top, _body(raw, header.body_start), signing_keys(job.domain), now=now)
+    return Signed(prefix + who, raw)
+
+
+def _identity(ports: Ports, job: Job, header: Header, raw: Raw) -> bytes:
+    if job.agent is None:
+        return b""
+    copy = identity.Copy(job.message, job.domain, job.agent, job.delivery.recipient, job.approval)
+    return identity.field(header, raw, copy, now=ports.clock.now() // 1000, nonce=ports.ids.secret(12))
 
 
 def _body(raw: Raw, start: int) -> bytes | Iterator[bytes]:

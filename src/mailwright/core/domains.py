@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mailwright.core import audit
+from mailwright.core import audit, identity
 from mailwright.core.errors import AlreadyExists, InUse, InvalidInput, NotFound
 from mailwright.core.events import EventType, publish
-from mailwright.core.model import Alignment, Caller, DkimKey, Domain, Json, Smarthost
+from mailwright.core.model import Alignment, Caller, DkimKey, Domain, Json, KeyState, Smarthost
 from mailwright.core.ports import Ports, Settings, Taken, Tx
 from mailwright.mail.address import Address, InvalidAddress, domain_to_ascii, parse_mailbox
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, ask_all, together
 from mailwright.mailauth import dkim, dmarc, spf
 
 POLICIES = ("none", "quarantine", "reject")
+IDENTITY_POLICY = "v=AGENTID1; req=2"
 
 
 class Found(StrEnum):
@@ -43,6 +44,13 @@ class Purpose(StrEnum):
     DMARC = "dmarc"
     RETURN_PATH_MX = "return_path_mx"
     RETURN_PATH_SPF = "return_path_spf"
+    IDENTITY = "identity"
+    IDENTITY_POLICY = "identity_policy"
+
+    @property
+    def required(self) -> bool:
+        """Whether mail waits for it. Receivers that know nothing of agents lose nothing where it is missing."""
+        return self not in (Purpose.IDENTITY, Purpose.IDENTITY_POLICY)
 
 
 WHY = {
@@ -52,6 +60,8 @@ WHY = {
     Purpose.DMARC: "Receivers learn what to do with mail that does not authenticate.",
     Purpose.RETURN_PATH_MX: "Bounces come here.",
     Purpose.RETURN_PATH_SPF: "SPF passes for the return path, which receivers check first.",
+    Purpose.IDENTITY: "Recommended: anybody can check which agent wrote a message, and who allowed it.",
+    Purpose.IDENTITY_POLICY: "Optional: agents' mail of this domain without a signed identity is not from its agents.",
 }
 
 
@@ -95,6 +105,12 @@ def records(domain: Domain, settings: Settings) -> tuple[Record, ...]:
         Record(RecordType.TXT, f"{key.selector}._domainkey.{domain.name}", key.record, Purpose.DKIM) for key in domain.dkim_keys
     ]
     reports = f"; rua=mailto:{domain.dmarc_rua}" if domain.dmarc_rua else ""
+    who = [
+        Record(RecordType.TXT, f"{key.selector}._agentid.{domain.name}", key.record, Purpose.IDENTITY)
+        for key in domain.identity_keys
+    ]
+    if who:
+        who.append(Record(RecordType.TXT, f"_policy._agentid.{domain.name}", IDENTITY_POLICY, Purpose.IDENTITY_POLICY))
     return (
         Record(RecordType.MX, domain.name, f"10 {settings.hostname}", Purpose.MX),
         Record(RecordType.TXT, domain.name, sends, Purpose.SPF),
@@ -102,6 +118,7 @@ def records(domain: Domain, settings: Settings) -> tuple[Record, ...]:
         Record(RecordType.TXT, f"_dmarc.{domain.name}", f"v=DMARC1; p={domain.dmarc_policy}{reports}", Purpose.DMARC),
         Record(RecordType.MX, bounce, f"10 {settings.hostname}", Purpose.RETURN_PATH_MX),
         Record(RecordType.TXT, bounce, sends, Purpose.RETURN_PATH_SPF),
+        *who,
     )
 
 
@@ -130,7 +147,7 @@ def _quoted(text: str) -> str:
 
 
 def inspection(domain: Domain, settings: Settings) -> Asks[Checks]:
-    """Ask DNS for every record and judge each. Aligned only when all are valid."""
+    """Ask DNS for every record and judge each. Aligned when all are valid that are required."""
     wanted = records(domain, settings)
     questions = [Question(record.name, record.type) for record in wanted]
     answers, verdicts = yield from together(ask_all(questions), _spf_passes(domain, settings))
@@ -139,7 +156,7 @@ def inspection(domain: Domain, settings: Settings) -> Asks[Checks]:
 
 
 def _conclusion(checks: Sequence[Check]) -> tuple[Alignment, tuple[Check, ...], str]:
-    wrong = [check for check in checks if check.found is not Found.VALID]
+    wrong = [check for check in checks if check.found is not Found.VALID and check.record.purpose.required]
     status = Alignment.ALIGNED
     if wrong:
         bad = any(check.found is Found.INVALID for check in wrong)
@@ -169,8 +186,10 @@ def _check(record: Record, reply: Answer, verdicts: dict[str, spf.SpfVerdict]) -
             return _check_mx(record, reply)
         case Purpose.SPF | Purpose.RETURN_PATH_SPF:
             return _check_spf(record, reply, verdicts.get(record.name))
-        case Purpose.DKIM:
-            return _check_dkim(record, reply)
+        case Purpose.DKIM | Purpose.IDENTITY:
+            return _check_key(record, reply)
+        case Purpose.IDENTITY_POLICY:
+            return _check_policy(record, reply)
         case Purpose.DMARC:
             return _check_dmarc(record, reply)
 
@@ -200,7 +219,14 @@ def _check_spf(record: Record, reply: Answer, verdict: spf.SpfVerdict | None) ->
     return Check(record, Found.VALID, texts, "")
 
 
-def _check_dkim(record: Record, reply: Answer) -> Check:
+def _check_policy(record: Record, reply: Answer) -> Check:
+    if not reply.records:
+        return Check(record, Found.MISSING, (), "the policy is not published")
+    same = "".join(record.value.split()) in {"".join(text.split()).rstrip(";") for text in reply.records}
+    return Check(record, Found.VALID if same else Found.INVALID, reply.records, "" if same else "it says something else")
+
+
+def _check_key(record: Record, reply: Answer) -> Check:
     if not reply.records:
         return Check(record, Found.MISSING, (), "the key is not published")
     wanted = _key_of(record.value)
@@ -282,6 +308,7 @@ async def add(tx: Tx, ports: Ports, caller: Caller, wanted: NewDomain) -> Domain
         dmarc_rua=rua,
         smarthost=wanted.smarthost,
         client_id=wanted.client_id,
+        identity_keys=(identity.new_key(ports, domain_name(wanted.name), KeyState.SIGNING),),
     )
     known = await tx.domains.by_name(domain.name)
     if known is not None and known.tenant_id == caller.tenant_id:
@@ -334,10 +361,17 @@ async def verified(tx: Tx, ports: Ports, caller: Caller, domain_id: str, checks:
     """Keep the result of an inspection, and tell when it changed something."""
     domain = await load(tx, caller, domain_id)
     # An aligned domain does not lose that word because DNS was silent for a moment; what was seen to be wrong counts.
-    silent = {check.found for check in checks.checks} - {Found.VALID} == {Found.UNKNOWN}
+    silent = {check.found for check in checks.checks if check.record.purpose.required} - {Found.VALID} == {Found.UNKNOWN}
     status = domain.status if silent else checks.status
-    changed = replace(domain, status=status, checks=as_json(checks), verified_at=ports.clock.now())
+    keys = {check.record.value for check in checks.checks if check.found is Found.VALID}
+    known = identity.seen(domain, keys, ports.clock.now())
+    changed = replace(known, status=status, checks=as_json(checks), verified_at=ports.clock.now())
     await tx.domains.put(changed)
+    if known is not domain:
+        signs = next(key.selector for key in known.identity_keys if key.state is KeyState.SIGNING)
+        data = {"domain_id": domain.id, "domain": domain.name, "kind": "identity", "selector": signs}
+        event = EventType.DOMAIN_KEY_ROTATED
+        await publish(tx, ports, event, tenant_id=caller.tenant_id, mailbox_id=None, data=data)
     if status is not domain.status and Alignment.ALIGNED in (status, domain.status):
         event = EventType.DOMAIN_ALIGNED if status is Alignment.ALIGNED else EventType.DOMAIN_DEGRADED
         data = {"domain_id": domain.id, "domain": domain.name, "status": status.value, **as_json(checks)}

@@ -48,7 +48,7 @@ class EventType(StrEnum):
     APPROVAL_EXPIRED = "approval.expired", "Nobody decided in time; the message will not be sent."
     DOMAIN_ALIGNED = "domain.aligned", "All records of a domain are in place; its mail authenticates."
     DOMAIN_DEGRADED = "domain.degraded", "A domain that was aligned no longer is: see `records` for what was observed."
-    DOMAIN_KEY_ROTATED = "domain.key_rotated", "A domain signs with a new DKIM key."
+    DOMAIN_KEY_ROTATED = "domain.key_rotated", "A domain signs with a new key; `kind` says which: `identity`, or else `dkim`."
     SUPPRESSION_ADDED = "suppression.added", "An address is not to be written to any more."
     SUPPRESSION_REMOVED = "suppression.removed", "An address may be written to again."
     MAILBOX_CREATED = "mailbox.created", "A mailbox was created."

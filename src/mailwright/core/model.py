@@ -192,6 +192,25 @@ class DkimKey:
     record: str  # the TXT value to publish
 
 
+class KeyState(StrEnum):
+    """Where a key stands that is to be replaced one day."""
+
+    NEXT = "next"  # waits until it is seen in DNS
+    SIGNING = "signing"
+    RETIRED = "retired"  # stays published while what it signed is good
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityKey:
+    """An Ed25519 key for Agent-Identity: PKCS#8 PEM (nothing once it is retired), its selector, and since when it stands so."""
+
+    selector: str
+    private_pem: str
+    record: str  # the TXT value to publish
+    state: KeyState
+    since: int
+
+
 @dataclass(frozen=True, slots=True)
 class Smarthost:
     """A relay that a domain's mail goes through instead of straight to the receivers."""
@@ -220,6 +239,7 @@ class Domain:
     override_alignment: bool = False
     smarthost: Smarthost | None = None
     client_id: str | None = None
+    identity_keys: tuple[IdentityKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

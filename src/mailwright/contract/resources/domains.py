@@ -10,7 +10,7 @@ from msgspec import Struct
 from mailwright.contract.scalars import Time, doc, rfc3339, rfc3339_or_none
 from mailwright.core import domains, model
 from mailwright.core.domains import Found, Purpose
-from mailwright.core.model import Alignment
+from mailwright.core.model import Alignment, KeyState
 from mailwright.core.ports import Settings
 
 # From bad to good: what several records of one kind amount to is the first of these that any of them is.
@@ -25,6 +25,7 @@ class DnsRecord(Struct, frozen=True, kw_only=True):
     value: Annotated[str, doc("Its value; long TXT values are split by most DNS providers by themselves.")]
     purpose: Annotated[Purpose, doc("What it is for.")]
     reason: Annotated[str, doc("What it is for, in a sentence.")]
+    required: Annotated[bool, doc("Whether the domain's mail waits for it.")]
 
 
 class RecordCheck(Struct, frozen=True, kw_only=True):
@@ -37,6 +38,7 @@ class RecordCheck(Struct, frozen=True, kw_only=True):
     expected: Annotated[str, doc("What should be there.")]
     observed: Annotated[tuple[str, ...], doc("What DNS has.")]
     why: Annotated[str, doc("Why that is not enough; empty where it is.")]
+    required: Annotated[bool, doc("Whether the domain's mail waits for it.")]
 
 
 class DkimKey(Struct, frozen=True):
@@ -44,6 +46,13 @@ class DkimKey(Struct, frozen=True):
 
     selector: Annotated[str, doc("Its selector.", example="r5qm3tk")]
     algorithm: Annotated[str, doc("Its algorithm.", example="rsa-sha256")]
+
+
+class IdentityKey(Struct, frozen=True):
+    """A key that signs Agent-Identity, without its private half."""
+
+    selector: Annotated[str, doc("Its selector.", example="a5qm3tk")]
+    state: Annotated[KeyState, doc("`signing`; `next`: signs once it was seen in DNS; `retired`: keep it published.")]
 
 
 class SmarthostShown(Struct, frozen=True, kw_only=True):
@@ -63,6 +72,7 @@ class Domain(Struct, frozen=True, kw_only=True):
     status: Annotated[Alignment, doc("`aligned`: every record is in place, and its mail authenticates.")]
     dkim_selector: Annotated[str, doc("The selector of its RSA key.", example="r5qm3tk")]
     dkim_keys: Annotated[tuple[DkimKey, ...], doc("All keys that sign for it.")]
+    identity_keys: Annotated[tuple[IdentityKey, ...], doc("The keys by which its agents are known; never those of DKIM.")]
     dns_records: Annotated[tuple[DnsRecord, ...], doc("What to publish.")]
     dmarc_policy: Annotated[str, doc("The policy in its DMARC record.", example="none")]
     dmarc_rua: Annotated[str | None, doc("Where receivers send DMARC reports.")]
@@ -102,6 +112,7 @@ def domain(row: model.Domain, settings: Settings) -> Domain:
         status=row.status,
         dkim_selector=_selector(row),
         dkim_keys=tuple(DkimKey(key.selector, key.algorithm) for key in row.dkim_keys),
+        identity_keys=tuple(IdentityKey(key.selector, key.state) for key in row.identity_keys),
         dns_records=tuple(dns_record(one) for one in domains.records(row, settings)),
         dmarc_policy=row.dmarc_policy,
         dmarc_rua=row.dmarc_rua,
@@ -132,6 +143,7 @@ def dns_record(record: domains.Record) -> DnsRecord:
         value=record.value,
         purpose=record.purpose,
         reason=domains.WHY[record.purpose],
+        required=record.purpose.required,
     )
 
 
@@ -145,6 +157,7 @@ def _record_checks(checks: dict[str, Any]) -> tuple[RecordCheck, ...]:
             expected=one["expected"],
             observed=tuple(one["observed"]),
             why=one["why"],
+            required=Purpose(one["purpose"]).required,
         )
         for one in checks.get("records", ())
     )

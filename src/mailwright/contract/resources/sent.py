@@ -9,6 +9,7 @@ from msgspec import Struct
 from mailwright.contract.scalars import Time, doc, rfc3339
 from mailwright.core import model
 from mailwright.core.domains import Found
+from mailwright.core.identity import signing_key
 from mailwright.core.model import MessageStatus
 from mailwright.core.sending import Submitted
 
@@ -62,8 +63,9 @@ def sent_email(row: Submitted, domain: model.Domain) -> SentEmail:
     told = sent(row)
     found = {one["purpose"]: Found(one["status"]) for one in reversed((domain.checks or {}).get("records", ()))}
     aligned = {model.Alignment.ALIGNED: "pass", model.Alignment.MISALIGNED: "fail"}.get(domain.status, "pending")
+    signed = signing_key(domain) is not None
     authentication = SendAuthentication(
-        spf=_mark(found.get("spf")), dkim=_mark(found.get("dkim")), dmarc=_narrow(aligned), identity_signed=False
+        spf=_mark(found.get("spf")), dkim=_mark(found.get("dkim")), dmarc=_narrow(aligned), identity_signed=signed
     )
     return SentEmail(**{name: getattr(told, name) for name in Sent.__struct_fields__}, authentication=authentication)
 

@@ -40,7 +40,8 @@ CREATE TABLE domains (
     verified_at        INTEGER,
     override_alignment INTEGER NOT NULL,
     smarthost          TEXT,
-    client_id          TEXT
+    client_id          TEXT,
+    identity_keys      TEXT NOT NULL
 ) STRICT;
 CREATE INDEX domains_page ON domains (tenant_id, id);
 CREATE UNIQUE INDEX domains_client ON domains (tenant_id, client_id) WHERE client_id IS NOT NULL;

@@ -10,6 +10,7 @@ from mailwright.core.model import (
     Attempt,
     Caller,
     Delivery,
+    Json,
     Message,
     MessageStatus,
     Permission,
@@ -86,6 +87,12 @@ class Mail:
         """What our checks found, where it came in: the results of spf and dmarc."""
         found = self.message.authentication or {}
         return {name: found[name]["result"] for name in ("spf", "dmarc") if name in found}
+
+    @property
+    def identity(self) -> Json:
+        """What our check of its Agent-Identity found, where it came in."""
+        found: Json = (self.message.authentication or {})["identity"]
+        return found
 
     @property
     def recipients(self) -> dict[str, Delivery]:

@@ -1,0 +1,109 @@
+"""Who an agent is, to others: the field that its mail carries, and the keys that it is signed with.
+
+The field says which agent wrote a message, in which mode it was sent, for whom, and by whose word. It is made for each
+recipient when the message leaves (decision 0003), before DKIM signs, which covers it.
+Keys are a domain's own, never those of DKIM. A new one is published first, and signs once it was seen in DNS.
+Not here: the field's grammar (mailauth/provenance), what a receiver makes of it (receiving.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from mailwright.core import approvals, audit
+from mailwright.core.model import Agent, Approval, ApprovalStatus, Caller, Domain, IdentityKey, KeyState, Message
+from mailwright.core.ports import Ports, Tx
+from mailwright.mail.header import Header, Raw
+from mailwright.mailauth import provenance
+
+DAY = 86_400_000
+KEPT = 30 * DAY  # ms that a retired key stays published: longer than any signature by it is good
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One recipient's copy of a message that leaves, and by whose word it does."""
+
+    message: Message
+    domain: Domain
+    agent: Agent
+    recipient: str
+    approval: Approval | None
+
+
+def field(header: Header, raw: Raw, copy: Copy, *, now: int, nonce: bytes) -> bytes:
+    """The Agent-Identity field of a copy, CRLF at its end; nothing where the domain has no key. `now` in seconds."""
+    key = signing_key(copy.domain)
+    return b"" if key is None else provenance.sign(header, raw, _statement(copy), key, now=now, nonce=nonce)
+
+
+def _statement(copy: Copy) -> provenance.Statement:
+    approved = copy.approval if copy.approval is not None and copy.approval.status is ApprovalStatus.APPROVED else None
+    mode = copy.message.oversight_mode
+    assert mode is not None
+    return provenance.Statement(
+        agent_id=copy.agent.name,
+        oversight=mode.value,
+        rcpt=copy.recipient,
+        ai="generated",
+        responsible=copy.agent.responsible or "",
+        approved_by="human" if approved else "none",
+        approval=approvals.record_digest(approved) if approved else "",
+    )
+
+
+# --- keys ---------------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def _loaded(domain: str, key: IdentityKey) -> provenance.SigningKey:
+    return provenance.load_key(domain, key.selector, key.private_pem.encode())
+
+
+def signing_key(domain: Domain) -> provenance.SigningKey | None:
+    """The key that signs for the domain now; None where it has none."""
+    found = [key for key in domain.identity_keys if key.state is KeyState.SIGNING]
+    return _loaded(domain.name, found[0]) if found else None
+
+
+def new_key(ports: Ports, domain: str, state: KeyState) -> IdentityKey:
+    """A new key, at a selector of its own."""
+    selector = "a" + ports.ids.new("s").partition("_")[2][-6:]
+    made = provenance.new_key(domain, selector, ports.ids.secret(32))
+    return IdentityKey(made.selector, made.pem().decode(), provenance.dns_record(made), state, ports.clock.now())
+
+
+def rotated(ports: Ports, domain: Domain) -> Domain:
+    """The domain with a key that waits for being published; as it was, where one waits already."""
+    if any(key.state is KeyState.NEXT for key in domain.identity_keys):
+        return domain
+    state = KeyState.NEXT if signing_key(domain) is not None else KeyState.SIGNING
+    kept = _unexpired(domain.identity_keys, ports.clock.now())
+    return replace(domain, identity_keys=(*kept, new_key(ports, domain.name, state)))
+
+
+def seen(domain: Domain, published: Collection[str], now: int) -> Domain:
+    """The domain after a look at DNS: a waiting key that is published signs from now on, and the one before it never again."""
+    ready = [key for key in domain.identity_keys if key.state is KeyState.NEXT and key.record in published]
+    if not ready:
+        return domain
+    states = {KeyState.NEXT: KeyState.SIGNING, KeyState.SIGNING: KeyState.RETIRED}
+    keys = [replace(key, state=states[key.state], since=now) if key.state in states else key for key in domain.identity_keys]
+    # A private key that signs no more is only good for forging.
+    bare = [replace(key, private_pem="") if key.state is KeyState.RETIRED else key for key in keys]
+    return replace(domain, identity_keys=_unexpired(bare, now))
+
+
+def _unexpired(keys: Sequence[IdentityKey], now: int) -> tuple[IdentityKey, ...]:
+    return tuple(key for key in keys if key.state is not KeyState.RETIRED or key.since > now - KEPT)
+
+
+async def rotate(tx: Tx, ports: Ports, caller: Caller, domain: Domain) -> Domain:
+    """Make the domain's next key. It is published beside the present one, and signs once `verify` finds it in DNS."""
+    changed = rotated(ports, domain)
+    if changed is not domain:
+        await tx.domains.put(changed)
+        await audit.record(tx, ports, caller, "domain.identity_key_made", domain.id)
+    return changed
