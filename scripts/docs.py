@@ -69,6 +69,7 @@ FIELDS: dict[EventType, str] = {
     EventType.APPROVAL_EXPIRED: APPROVAL,
     EventType.DOMAIN_ALIGNED: DOMAIN,
     EventType.DOMAIN_DEGRADED: DOMAIN,
+    EventType.DOMAIN_KEY_ROTATED: "domain_id domain kind selector",
     EventType.SUPPRESSION_ADDED: "suppression_id address reason message_id",
     EventType.SUPPRESSION_REMOVED: "suppression_id address",
     EventType.MAILBOX_CREATED: "mailbox_id address oversight_mode",
