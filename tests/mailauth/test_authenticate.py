@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mailwright.mail.header import parse_header
 from mailwright.mail.questions import Answer, Question, Status, Zone, answer
-from mailwright.mailauth.authenticate import Authentication, Authors, authenticate, authentication_results, authors_of
+from mailwright.mailauth.authenticate import Authentication, authenticate, authentication_results
+from mailwright.mailauth.authors import Authors, authors_of
 from mailwright.mailauth.authres import parse
 from mailwright.mailauth.dkim import Verdict, dns_record, generate_ed25519, sign
 from mailwright.mailauth.dmarc import DmarcResult, Policy

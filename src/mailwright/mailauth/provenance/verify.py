@@ -16,7 +16,7 @@ from enum import StrEnum
 from mailwright.mail.address import parse_address_list
 from mailwright.mail.header import Header, Raw
 from mailwright.mail.questions import Answer, Asks, RecordType, ask
-from mailwright.mailauth.authenticate import authors_of
+from mailwright.mailauth.authors import authors_of
 from mailwright.mailauth.dkim.keys import domain_name
 from mailwright.mailauth.provenance.hashes import CORE, body_hash, header_hash, part_hashes, recipient_hash
 from mailwright.mailauth.provenance.keys import BadKey, PublicKey, choose_key, key_name
