@@ -94,6 +94,17 @@ async def test_a_start_makes_due_what_a_dead_server_had_claimed(store: Store) ->
     assert ["1"] == ids(await claimed(store))
 
 
+async def test_what_waits_for_a_webhook_is_made_due_but_not_what_is_being_told(store: Store) -> None:
+    late = numbered(WEBHOOK_DELIVERY, 2, due_at=lambda n: START + 1000)
+    other = replace(WEBHOOK_DELIVERY, id="wdl_8", webhook_id="whk_2", due_at=START + 1000)
+    over = replace(WEBHOOK_DELIVERY, id="wdl_9", status="succeeded", due_at=START + 1000)
+    await told(store, *late, other, over)
+    assert 0 == await store.write(lambda tx: tx.webhooks.hasten(THEIRS, "whk_1", START))
+    assert 2 == await store.write(lambda tx: tx.webhooks.hasten(OURS, "whk_1", START))
+    assert ["1", "2"] == sorted(ids(await claimed(store)))
+    assert 0 == await store.write(lambda tx: tx.webhooks.hasten(OURS, "whk_1", START))
+
+
 async def test_deliveries_are_listed_newest_first(store: Store) -> None:
     await told(store, *numbered(WEBHOOK_DELIVERY, 4), replace(WEBHOOK_DELIVERY, id="wdl_5", webhook_id="whk_2"))
     assert ["4", "3"] == ids(await asking(store, lambda tx: tx.webhooks.deliveries(OURS, "whk_1", None, 2)))

@@ -291,6 +291,9 @@ class Webhooks(Table[Webhook], Protocol):
         So one webhook gets its events in order, except that one which failed does not hold up those after it.
         """
 
+    async def hasten(self, tenant_id: str, webhook_id: str, now: int) -> int:
+        """Make whatever waits for that webhook due now, but for what is being told; how many."""
+
     async def finish(self, row: WebhookDelivery) -> bool: ...
     async def release(self, now: int) -> int:
         """As `Queue.release`."""

@@ -29,7 +29,7 @@ MINUTE = 60_000
 RETRIES = tuple(m * MINUTE for m in (1, 5, 15, 60, 240, 480, 960))
 # One event that an end point chokes on is given up alone; only where nothing was answered for about as long, it is the webhook.
 FAILED_FOR = sum(RETRIES) * 3 // 4
-WAITING = 5 * MINUTE  # how often a webhook that is paused or disabled is looked at again
+WAITING = 5 * MINUTE  # how often what waits for a paused or disabled webhook is looked at again; enabling it makes it due
 LEASE = 2 * MINUTE
 # Deliveries of one webhook in hand at once: so few that the others find a place beside an end point that hangs, and that
 # all of them have timed out before the lease ends, four at a time.
@@ -127,9 +127,9 @@ async def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> l
 
 
 async def change(tx: Tx, ports: Ports, caller: Caller, webhook_id: str, wanted: WebhookChange) -> Webhook:
-    """Change a webhook; enabling one that was disabled goes on with the events after its last one."""
+    """Change a webhook; enabling one that was not goes on at once with what waits and the events after its last one."""
     webhook = await load(tx, caller, webhook_id)
-    status = webhook.status
+    before = status = webhook.status
     if wanted.enabled is not None:
         status = Active.ACTIVE if wanted.enabled else Active.PAUSED
     webhook = replace(
@@ -140,6 +140,8 @@ async def change(tx: Tx, ports: Ports, caller: Caller, webhook_id: str, wanted: 
         failing_since=None if status is Active.ACTIVE else webhook.failing_since,
     )
     await tx.webhooks.put(webhook)
+    if status is Active.ACTIVE and before is not Active.ACTIVE:
+        await tx.webhooks.hasten(caller.tenant_id, webhook.id, ports.clock.now())
     await audit.record(tx, ports, caller, "webhook.changed", webhook.id)
     return webhook
 

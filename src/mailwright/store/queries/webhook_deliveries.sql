@@ -49,6 +49,11 @@ SET status = :status, due_at = :due_at, attempts = :attempts, response_status = 
     error = :error, at = :at, leased = 0
 WHERE tenant_id = :tenant_id AND id = :id AND fence = :fence;
 
+-- hasten(tenant_id, webhook_id, now)
+-- What waits for a webhook is due now, but for what somebody has taken: a person put it right.
+UPDATE webhook_deliveries SET due_at = :now
+WHERE webhook_id = :webhook_id AND +tenant_id = :tenant_id AND status = 'pending' AND leased = 0 AND due_at > :now;
+
 -- release(now)
 -- Every row that is taken, of any tenant, is due now: whoever took it died with the server that ran before.
 UPDATE webhook_deliveries SET due_at = :now, leased = 0 WHERE leased = 1;

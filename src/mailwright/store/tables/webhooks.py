@@ -63,6 +63,11 @@ class Webhooks(ClientRows[Webhook]):
         result = (row.status, row.due_at, row.attempts, row.response_status, row.response_body, row.error, row.at)
         return bool(await self._db.run(_DELIVERIES["finish"], (row.tenant_id, row.id, *result, row.fence)))
 
+    async def hasten(self, tenant_id: str, webhook_id: str, now: int) -> int:
+        """Make whatever waits for that webhook due now."""
+        self._db.notes.topics.add(Topic.WEBHOOKS)
+        return await self._db.run(_DELIVERIES["hasten"], (tenant_id, webhook_id, now))
+
     async def release(self, now: int) -> int:
         """Make every claimed delivery due now."""
         self._db.notes.topics.add(Topic.WEBHOOKS)

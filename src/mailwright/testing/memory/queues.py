@@ -191,6 +191,20 @@ class Webhooks(Table[Webhook]):
         self._leased.drop(row.id)
         return True
 
+    async def hasten(self, tenant_id: str, webhook_id: str, now: int) -> int:
+        """Make whatever waits for that webhook due now."""
+        self.journal.topics.add(Topic.WEBHOOKS)
+        waiting = [
+            row
+            for row in self._deliveries
+            if (row.tenant_id, row.webhook_id, row.status) == (tenant_id, webhook_id, "pending")
+            and not self._leased.get(row.id)
+            and row.due_at > now
+        ]
+        for row in waiting:
+            self._deliveries.set(row.id, replace(row, due_at=now))
+        return len(waiting)
+
     async def release(self, now: int) -> int:
         """Make every claimed delivery due now."""
         self.journal.topics.add(Topic.WEBHOOKS)
