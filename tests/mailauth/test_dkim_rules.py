@@ -79,7 +79,8 @@ def test_dkim_3_the_body_hash_is_compared_before_the_signature() -> None:
 def test_dkim_3_results_say_what_was_found_step_by_step() -> None:
     (result,) = check(signed(MESSAGE, ED))
     assert (
-        "key e1._domainkey.example.com: ed25519-sha256, 256 bits",
+        f"e1._domainkey.example.com TXT: {dns_record(ED)}",
+        "key: ed25519-sha256, 256 bits",
         "body hash matches, relaxed",
         "signature matches, 5 fields, relaxed",
         "pass",

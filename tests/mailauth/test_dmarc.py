@@ -280,7 +280,14 @@ def test_the_verdict_says_what_was_seen_and_why() -> None:
         policy_domain="example.com",
         record=parse_record(text),
         reason=reason,
-        steps=("the policy record for mail.example.com is the one of example.com", reason),
+        steps=(
+            "_dmarc.mail.example.com TXT: nxdomain",
+            f"_dmarc.example.com TXT: {text}",
+            "_dmarc.com TXT: nxdomain",
+            "the policy record for mail.example.com is the one of example.com",
+            "quarantine is being tested (t=y): it counts as none",
+            f"pass: {reason}",
+        ),
     )
     assert expected == verdict
 

@@ -174,10 +174,14 @@ def test_the_verdict_says_what_was_seen_and_why() -> None:
         void_lookups=1,
         record="v=spf1 include:in.example a:gone.example ~ip4:192.0.2.0/24 -all",
         steps=(
+            "mail.example TXT: v=spf1 include:in.example a:gone.example ~ip4:192.0.2.0/24 -all",
+            "in.example TXT: v=spf1 ip4:198.51.100.1 -all",
             "-all of in.example matches",
             "include:in.example of mail.example does not match",
+            "gone.example A: nxdomain",
             "a:gone.example of mail.example does not match",
             "~ip4:192.0.2.0/24 of mail.example matches",
+            "softfail",
         ),
     )
     assert expected == verdict_of(zone, "ada@mail.example")

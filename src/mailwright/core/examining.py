@@ -23,8 +23,8 @@ from mailwright.mail.header import Header, Raw, parse_header
 from mailwright.mail.questions import Asks
 from mailwright.mail.references import MessageIds, message_ids
 from mailwright.mail.words import decode_unstructured
-from mailwright.mailauth import dkim
 from mailwright.mailauth.authenticate import Authentication, authenticate, authentication_results
+from mailwright.mailauth.summary import summary
 
 READ = 4 * EVENT_TEXT  # bytes, of which that many characters are made in any script
 MAX_ADDRESSES = 200  # of To and of Cc, kept as facts
@@ -181,29 +181,3 @@ def _printable(text: str) -> str:
 
 def _literal(ip: str) -> str:
     return f"IPv6:{ip}" if ":" in ip else ip
-
-
-def summary(authentication: Authentication) -> Json:
-    """The verdicts as callers are told them; each says in `steps` how it came about."""
-    spf, dmarc = authentication.spf, authentication.dmarc
-    return {
-        "spf": {"result": spf.result.value, "domain": spf.domain, "scope": spf.scope.value, "steps": list(spf.steps)},
-        "dkim": [_dkim(one) for one in authentication.dkim],
-        "dmarc": {
-            "result": dmarc.result.value,
-            "domain": dmarc.domain,
-            "policy": dmarc.policy,
-            "disposition": dmarc.disposition,
-            "steps": list(dmarc.steps),
-        },
-    }
-
-
-def _dkim(one: dkim.Result) -> Json:
-    return {
-        "result": one.result.value,
-        "domain": one.domain,
-        "selector": one.selector,
-        "reason": one.reason,
-        "steps": list(one.steps),
-    }

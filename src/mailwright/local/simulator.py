@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from mailwright.core.errors import MailboxFull, RateLimited, Refusal, UnknownRecipient
-from mailwright.core.examining import Peer, summary
+from mailwright.core.examining import Peer
 from mailwright.core.ports import Resolver, Spool
 from mailwright.core.receiving import Receipt, Recipient
 from mailwright.mail.header import parse_header
 from mailwright.mailauth.authenticate import authenticate
+from mailwright.mailauth.summary import summary
 
 KEPT = 1_000  # messages in the outbox
 GREYLISTED = 5.0  # seconds until a greylisted sender is let in

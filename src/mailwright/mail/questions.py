@@ -108,6 +108,14 @@ def together(*checks: Asks[Any]) -> Asks[tuple[Any, ...]]:
     return tuple(results[index] for index in range(len(checks)))
 
 
+_SEEN = 1000  # characters: an RSA key of 4096 bits fits
+
+
+def seen(question: Question, answer: Answer) -> str:
+    """What DNS said, as one line for the `steps` of a verdict: the records as they were, or why there are none."""
+    return f"{question.name} {question.type}: {' | '.join(answer.records) or answer.status}"[:_SEEN]
+
+
 def answer(check: Asks[T], lookup: Callable[[Question], Answer]) -> T:
     """Drive a check with a plain function (a `Zone`, say) and return its verdict."""
     reply: Any = None

@@ -408,6 +408,19 @@ def topmost(header: Header, authserv_id: str) -> AuthResults | None:
     return None
 
 
+def own_results(header: Header, authserv_id: str) -> str:
+    """What all fields that bear our name say behind it, as they say it, in one text; "" if there is none (RFC 8617 §5.1).
+
+    Of a message that passed our border only.
+    """
+    ours, found = _comparable(authserv_id), []
+    for field in header.all(FIELD):
+        scan = _Scanner(field.value)
+        if _comparable(_authserv_id(scan)) == ours and _version(scan) == 1 and scan.peek() == ";":
+            found.append(scan.text[scan.at + 1 :].strip("; \t"))
+    return "; ".join(filter(None, found))
+
+
 def dkim_results(results: Sequence[DkimResult]) -> tuple[MethodResult, ...]:
     """DKIM verdicts as results, with header.d, i, s, a and b (RFC 8601 §2.7.1, RFC 6008); `dkim=none` if there are none."""
     if not results:

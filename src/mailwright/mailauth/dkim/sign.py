@@ -90,7 +90,7 @@ def sign(
         raise ValueError(f"a malformed header can't be signed: {', '.join(header.defects)}")
     body_hash = BodyHash(Canonicalisation.RELAXED)
     hash_body((body,) if isinstance(body, bytes) else body, (body_hash,))
-    names, folded_names = _names(tuple([field.name for field in header.fields if field.name in _COVERED]))
+    names, folded_names = _names(_covered(header))
     covered = canonical_header([field.raw for field in signed_fields(header, names)], Canonicalisation.RELAXED)
     stamp = (f"t={now};", f"x={now + lifetime};")
     tail = f"{folded_names}\r\n bh={b64encode(body_hash.digest()).decode()};\r\n b="
@@ -102,6 +102,15 @@ def sign(
         signature = b64encode(key.sign(b"%b\r\n%b" % (covered, own)))
         fields.append(field + _fold_octets(signature) + b"\r\n")
     return b"".join(fields)
+
+
+def covered_names(header: Header) -> tuple[str, ...]:
+    """What a signature on this header covers, in lower case: `h=`."""
+    return _names(_covered(header))[0]
+
+
+def _covered(header: Header) -> tuple[str, ...]:
+    return tuple([field.name for field in header.fields if field.name in _COVERED])
 
 
 @lru_cache(maxsize=256)

@@ -2,14 +2,15 @@
 
 Standards: RFC 6376 §3.5, §6.1.1; RFC 8301 (no SHA-1), RFC 8463, RFC 8616.
 Promises: never raises; `problem` says what is wrong, and what could be read is there all the same.
-Not here: keys (keys.py), the verdict on the message (verify.py).
+Not here: keys (keys.py), the verdict on the message (verify.py), what ARC has otherwise (arc/fields.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from mailwright.mail.header import Field
 from mailwright.mailauth.dkim.canonical import Canonicalisation
@@ -43,7 +44,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The tags of one DKIM-Signature. With a `problem`, the other values are as far as reading got."""
+    """The tags of one signature. With a `problem`, the other values are as far as reading got."""
 
     field: Field
     domain: str = ""  # d=, A-labels, lower case
@@ -69,21 +70,31 @@ class Signature:
         return f"{self.selector}._domainkey.{self.domain}"
 
 
-class _Problem(Exception):
+class Problem(Exception):
+    """Why a signature can't be used; never leaves this module and those that read with its functions."""
+
     def __init__(self, problem: str, verdict: Verdict = Verdict.PERMERROR) -> None:
         super().__init__(problem)
         self.problem, self.verdict = problem, verdict
 
 
+Reader: TypeAlias = Callable[[Field, Mapping[str, str]], Signature]
+
+
 def parse_signature(field: Field) -> Signature:
     """Read one DKIM-Signature field (RFC 6376 §3.5, §6.1.1)."""
+    return read_with(_read, field)
+
+
+def read_with(read: Reader, field: Field) -> Signature:
+    """Read a field with the function that knows its tags; what that raises becomes the signature's `problem`."""
     listed = parse_tags(field.raw.partition(b":")[2])
     tags = listed.tags
     try:
         if listed.defect:
-            raise _Problem(f"signature syntax: {listed.defect}")
-        return _read(field, tags)
-    except _Problem as found:
+            raise Problem(f"signature syntax: {listed.defect}")
+        return read(field, tags)
+    except Problem as found:
         return Signature(
             field,
             domain=domain_name(tags.get("d", "")) or "",
@@ -95,27 +106,21 @@ def parse_signature(field: Field) -> Signature:
         )
 
 
-def _read(field: Field, tags: Mapping[str, str]) -> Signature:
-    for name in _REQUIRED:
+def require(tags: Mapping[str, str], names: Iterable[str]) -> None:
+    """Raises Problem for a tag that has to be there and is not."""
+    for name in names:
         if name not in tags:
-            raise _Problem(f"signature syntax: no {name}=")
+            raise Problem(f"signature syntax: no {name}=")
+
+
+def _read(field: Field, tags: Mapping[str, str]) -> Signature:
+    require(tags, _REQUIRED)
     if tags["v"] != "1":
-        raise _Problem("unknown version")
-    algorithm = _algorithm(tags["a"])
-    header_form, body_form = _forms(tags.get("c", "simple/simple"))
-    # RFC 6376 §3.5 q=: unknown methods are skipped; "dns" without "/txt" is none of ours.
-    if "q" in tags and "dns/txt" not in split_list(tags["q"]):
-        raise _Problem("unknown query method", Verdict.NEUTRAL)
-    domain, selector = domain_name(tags["d"]), domain_name(tags["s"])
-    # RFC 6376 §3.5 d=: a domain has two labels at least.
-    if domain is None or "." not in domain:
-        raise _Problem("signature syntax: d= is not a domain")
-    if selector is None or len(selector) + len(domain) > 253 - len("._domainkey."):
-        raise _Problem("signature syntax: s= is not a selector")
+        raise Problem("unknown version")
+    algorithm, header_form, body_form = read_methods(tags)
+    domain, selector = read_place(tags)
     identity, identity_domain = _identity(tags.get("i"), domain)
-    signed_at, expires_at = _number(tags, "t", 12), _number(tags, "x", 12)
-    if signed_at is not None and expires_at is not None and expires_at <= signed_at:
-        raise _Problem("signature syntax: x= is not later than t=")
+    signed_at, expires_at = read_times(tags)
     return Signature(
         field,
         domain,
@@ -126,22 +131,52 @@ def _read(field: Field, tags: Mapping[str, str]) -> Signature:
         header_form,
         body_form,
         _names(tags["h"]),
-        _octets(tags, "b"),
-        _octets(tags, "bh"),
-        _number(tags, "l", 76),
+        read_octets(tags, "b"),
+        read_octets(tags, "bh"),
+        read_number(tags, "l", 76),
         signed_at,
         expires_at,
         label=without_space(tags["b"])[:8],
     )
 
 
-def _algorithm(value: str) -> Algorithm:
+def read_methods(tags: Mapping[str, str]) -> tuple[Algorithm, Canonicalisation, Canonicalisation]:
+    """What a=, c= and q= say: the algorithm, and the forms of header and body."""
+    algorithm = read_algorithm(tags["a"])
+    header_form, body_form = _forms(tags.get("c", "simple/simple"))
+    # RFC 6376 §3.5 q=: unknown methods are skipped; "dns" without "/txt" is none of ours.
+    if "q" in tags and "dns/txt" not in split_list(tags["q"]):
+        raise Problem("unknown query method", Verdict.NEUTRAL)
+    return algorithm, header_form, body_form
+
+
+def read_place(tags: Mapping[str, str]) -> tuple[str, str]:
+    """What d= and s= say: where the key is."""
+    domain, selector = domain_name(tags["d"]), domain_name(tags["s"])
+    # RFC 6376 §3.5 d=: a domain has two labels at least.
+    if domain is None or "." not in domain:
+        raise Problem("signature syntax: d= is not a domain")
+    if selector is None or len(selector) + len(domain) > 253 - len("._domainkey."):
+        raise Problem("signature syntax: s= is not a selector")
+    return domain, selector
+
+
+def read_times(tags: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """What t= and x= say."""
+    signed_at, expires_at = read_number(tags, "t", 12), read_number(tags, "x", 12)
+    if signed_at is not None and expires_at is not None and expires_at <= signed_at:
+        raise Problem("signature syntax: x= is not later than t=")
+    return signed_at, expires_at
+
+
+def read_algorithm(value: str) -> Algorithm:
+    """What a= says."""
     known = _ALGORITHMS.get(value)
     if known is None:
         # RFC 8301 §3.1: rsa-sha1 must not be used to verify. Of other names we know nothing and say nothing.
         if value == "rsa-sha1":
-            raise _Problem("rsa-sha1 is not accepted")
-        raise _Problem("unknown algorithm", Verdict.NEUTRAL)
+            raise Problem("rsa-sha1 is not accepted")
+        raise Problem("unknown algorithm", Verdict.NEUTRAL)
     return known
 
 
@@ -150,7 +185,7 @@ def _forms(value: str) -> tuple[Canonicalisation, Canonicalisation]:
     try:
         return _FORMS[header], _FORMS[body if slash else "simple"]  # RFC 6376 §3.5 c=: one name is for the header.
     except KeyError:
-        raise _Problem("unknown canonicalisation", Verdict.NEUTRAL) from None
+        raise Problem("unknown canonicalisation", Verdict.NEUTRAL) from None
 
 
 def _identity(value: str | None, domain: str) -> tuple[str, str]:
@@ -159,10 +194,10 @@ def _identity(value: str | None, domain: str) -> tuple[str, str]:
     local, at, host = (decode_quoted(value) or "").rpartition("@")
     name = domain_name(host)
     if not at or name is None:
-        raise _Problem("signature syntax: i= is not an address")
+        raise Problem("signature syntax: i= is not an address")
     # RFC 6376 §3.5 i=: the same domain as d=, or one below it.
     if name != domain and not name.endswith("." + domain):
-        raise _Problem("i= is not within d=")
+        raise Problem("i= is not within d=")
     return f"{local}@{name}", name
 
 
@@ -170,23 +205,25 @@ def _names(value: str) -> tuple[str, ...]:
     names = split_list(value.lower())
     joined = "".join(names)
     if not (all(names) and joined.isascii() and joined.isprintable()) or " " in joined:
-        raise _Problem("signature syntax: h= is not a list of field names")
+        raise Problem("signature syntax: h= is not a list of field names")
     if "from" not in names:
-        raise _Problem("From is not signed")  # RFC 6376 §5.4, §6.1.1
+        raise Problem("From is not signed")  # RFC 6376 §5.4, §6.1.1
     return names
 
 
-def _octets(tags: Mapping[str, str], name: str) -> bytes:
+def read_octets(tags: Mapping[str, str], name: str) -> bytes:
+    """The octets of a tag in base64."""
     octets = decode_base64(tags[name])
     if not octets:
-        raise _Problem(f"signature syntax: {name}= is not base64")
+        raise Problem(f"signature syntax: {name}= is not base64")
     return octets
 
 
-def _number(tags: Mapping[str, str], name: str, digits: int) -> int | None:
+def read_number(tags: Mapping[str, str], name: str, digits: int) -> int | None:
+    """The number of a tag; None where it is not there, FOREVER where it is longer than `digits`."""
     value = tags.get(name)
     if value is None:
         return None
     if not (value.isascii() and value.isdigit()):
-        raise _Problem(f"signature syntax: {name}= is not a number")
+        raise Problem(f"signature syntax: {name}= is not a number")
     return int(value) if len(value) <= digits else FOREVER

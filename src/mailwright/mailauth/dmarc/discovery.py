@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from mailwright.mail.questions import Answer, Asks, Question, RecordType, Status, ask, ask_all
+from mailwright.mail.questions import Answer, Asks, Question, RecordType, Status, ask, ask_all, seen
 from mailwright.mailauth.dmarc.record import DmarcRecord, Policy, Psd, parse_record
 from mailwright.mailauth.names import MAX_NAME, to_dns_name
 
@@ -78,18 +78,18 @@ def discover(domain: str) -> Asks[Discovery]:
     walk = yield from _walk_start(domain)
     record = walk.record(domain)
     if record is not None:
-        steps = (f"{domain} has a policy record of its own",)
+        steps = (*_seen(walk), f"{domain} has a policy record of its own")
         return Discovery(domain, walk, domain, record, record.p, steps=steps)
     walk = walk if walk.trouble else (yield from finish_walk(walk))
     if walk.trouble:
-        return Discovery(domain, walk, trouble=walk.trouble)
+        return Discovery(domain, walk, trouble=walk.trouble, steps=_seen(walk))
     # §4.10.1: the organizational domain's record, else the public suffix's.
     policy_domain = next((name for name in (walk.org_domain, walk.psd_domain) if walk.record(name)), None)
     record = walk.record(policy_domain)
     if policy_domain is None or record is None:
-        return Discovery(domain, walk, steps=(f"no policy record for {domain} or above it",))
-    policy = yield from _policy_for_subdomain(domain, walk, record)
-    steps = (f"the policy record for {domain} is the one of {policy_domain}",)
+        return Discovery(domain, walk, steps=(*_seen(walk), f"no policy record for {domain} or above it"))
+    policy, existence = yield from _policy_for_subdomain(domain, walk, record)
+    steps = (*_seen(walk), f"the policy record for {domain} is the one of {policy_domain}", *existence)
     return Discovery(domain, walk, policy_domain, record, policy, steps=steps)
 
 
@@ -166,12 +166,18 @@ def _trouble(domain: str, answer: Answer) -> str:
     return f"DNS gave no answer for _dmarc.{domain} ({answer.status})" if answer.trouble else ""
 
 
-def _policy_for_subdomain(domain: str, walk: Walk, record: DmarcRecord) -> Asks[Policy | None]:
+def _seen(walk: Walk) -> tuple[str, ...]:
+    return tuple([seen(_question(name), answer) for name, answer in walk.answers.items()])
+
+
+def _policy_for_subdomain(domain: str, walk: Walk, record: DmarcRecord) -> Asks[tuple[Policy | None, tuple[str, ...]]]:
     existing = record.sp or record.p
     if record.np is None or record.np is existing:
-        return existing  # §4.7: np falls back to sp, and sp to p
+        return existing, ()  # §4.7: np falls back to sp, and sp to p
     exists = yield from _exists(domain, walk)
-    return None if exists is None else existing if exists else record.np
+    if exists is None:
+        return None, ()
+    return (existing, ()) if exists else (record.np, (f"{domain} does not exist: np applies",))
 
 
 def _exists(domain: str, walk: Walk) -> Asks[bool | None]:

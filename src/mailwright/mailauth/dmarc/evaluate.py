@@ -111,7 +111,7 @@ def not_applicable(reason: str) -> DmarcVerdict:
 
     RFC 9989 §5.3.1, §11.5: DMARC does not apply, and such a message is to be recognised as the threat it might be.
     """
-    return DmarcVerdict(DmarcResult.PERMERROR, "", disposition=Policy.REJECT, reason=reason, steps=(reason,))
+    return DmarcVerdict(DmarcResult.PERMERROR, "", disposition=Policy.REJECT, reason=reason, steps=(f"permerror: {reason}",))
 
 
 def identifiers(spf: Iterable[tuple[str, str]], dkim: Iterable[tuple[str, str]]) -> tuple[Identifier, ...]:
@@ -139,18 +139,26 @@ def judge(discovery: Discovery, authenticated: Sequence[Identifier], *, honor_re
     policy = _with_testing(discovery.policy, record)
     found = yield from _align(discovery, record, authenticated)
     result, reason = _result(discovery.domain, policy, found)
+    disposition = _disposition(policy, honor_reject) if result is DmarcResult.FAIL else Policy.NONE
     return DmarcVerdict(
         result,
         discovery.domain,
         found.org_domain,
         policy,
-        _disposition(policy, honor_reject) if result is DmarcResult.FAIL else Policy.NONE,
+        disposition,
         found.passed,
         discovery.policy_domain,
         record,
         reason,
-        (*discovery.steps, reason),
+        (*discovery.steps, *_weakened(discovery.policy, policy, disposition, result), f"{result}: {reason}"),
     )
+
+
+def _weakened(asked: Policy | None, policy: Policy | None, disposition: Policy, result: DmarcResult) -> list[str]:
+    steps = [f"{asked} is being tested (t=y): it counts as {policy}"] if asked is not policy else []
+    if result is DmarcResult.FAIL and policy is not disposition:
+        steps.append(f"{policy} is acted on as {disposition}: nothing else speaks against the message")
+    return steps
 
 
 class _Alignment(NamedTuple):
@@ -229,5 +237,5 @@ def _undecided(discovery: Discovery, result: DmarcResult, reason: str) -> DmarcV
         policy_domain=discovery.policy_domain,
         record=discovery.record,
         reason=reason,
-        steps=(*discovery.steps, reason),
+        steps=(*discovery.steps, f"{result}: {reason}"),
     )

@@ -37,6 +37,7 @@ from mailwright.mailauth.spf.verdict import SpfResult, SpfScope, SpfVerdict
 
 _MAX_MAIL_FROM = 512  # octets; RFC 5321 §4.5.3.1.3 allows 256
 _MAX_HELO = 255
+_MAX_SHOWN = 1000  # characters of a record that steps show
 
 
 @dataclass(slots=True)
@@ -59,7 +60,8 @@ def check_host(ip: IPAddress, *, mail_from: str, helo: str, receiver: str = "", 
     name = to_dns_name(domain)
     if name is None or "." not in name or name[0] == "[":
         # RFC 7208 §4.3: malformed, a single label, or an address literal.
-        return SpfVerdict(SpfResult.NONE, domain, scope, reason="no domain name of two labels or more to check")
+        reason = "no domain name of two labels or more to check"
+        return SpfVerdict(SpfResult.NONE, domain, scope, reason=reason, steps=(f"none: {reason}",))
     ip = _plain(ip)
     facts = Facts(ip, local_part, name, to_dns_name(helo) or helo[:_MAX_HELO], receiver, now)
     check = Check(facts, int(ip), ip.version == 6)
@@ -70,7 +72,8 @@ def check_host(ip: IPAddress, *, mail_from: str, helo: str, receiver: str = "", 
     mechanism = outcome.mechanism.text if outcome.mechanism else None
     counts = check.lookups, check.void_lookups
     explanation = (yield from _explain(check, outcome)) if outcome.result is SpfResult.FAIL else ""
-    steps = tuple(check.steps)
+    result = f"{outcome.result}: {outcome.reason}" if outcome.reason else outcome.result.value
+    steps = (*check.steps, result)
     return SpfVerdict(outcome.result, name, scope, mechanism, explanation, *counts, check.record, outcome.reason, steps)
 
 
@@ -96,11 +99,13 @@ def _check_domain(check: Check, domain: str) -> Asks[_Outcome]:
         raise Stop(SpfResult.TEMPERROR, f"DNS gave no answer for the record of {domain} ({answer.status})")
     texts = [text for text in answer.records if is_spf(text)]
     if not texts:
-        check.steps.append(f"{domain} publishes no SPF record")
+        if not answer.records:
+            check.steps.append(f"{domain} TXT: {answer.status}")
         return _Outcome(SpfResult.NONE, domain, reason=f"{domain} publishes no SPF record")
     if len(texts) > 1:
         # RFC 7208 §4.5: more than one record is a permanent error, equal or not.
         raise Stop(SpfResult.PERMERROR, f"{domain} publishes {len(texts)} SPF records")
+    check.steps.append(f"{domain} TXT: {texts[0][:_MAX_SHOWN]}")
     record = parse_record(texts[0])
     if check.record is None:
         check.record = record.text

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from mailwright.mail.questions import Answer, Asks, Question, RecordType
+from mailwright.mail.questions import Answer, Asks, Question, RecordType, seen
 from mailwright.mailauth.names import to_dns_name
 from mailwright.mailauth.spf.macros import Facts, MacroString, expand_name
 from mailwright.mailauth.spf.record import Kind, Mechanism
@@ -123,6 +123,7 @@ def _count_void(check: Check, asked: str) -> None:
 def _found(check: Check, question: Question) -> Asks[Answer]:
     """Ask for a term: trouble ends the check, and nothing found counts against the limit (RFC 7208 §4.6.4, §5)."""
     answer = yield from ask(check, question)
+    check.steps.append(seen(question, answer))
     if answer.trouble:
         raise Stop(SpfResult.TEMPERROR, f"DNS gave no answer for {question.name} {question.type} ({answer.status})")
     if answer.void:
@@ -157,7 +158,9 @@ def validated_name(check: Check, domain: str) -> Asks[str]:
 
 
 def _client_names(check: Check) -> Asks[list[str]]:
-    answer = yield from ask(check, Question(check.facts.ip.reverse_pointer, RecordType.PTR))
+    question = Question(check.facts.ip.reverse_pointer, RecordType.PTR)
+    answer = yield from ask(check, question)
+    check.steps.append(seen(question, answer))
     if answer.void:
         _count_void(check, "the name of the client")
     # RFC 7208 §5.5: trouble means no match; only ten names are looked at.
@@ -166,10 +169,17 @@ def _client_names(check: Check) -> Asks[list[str]]:
 
 
 def _validate(check: Check, names: list[str]) -> Asks[list[str]]:
-    address_type = _address_type(check)
-    answers = yield from _ask_all(check, [Question(name, address_type) for name in names])
+    answers = yield from _addresses(check, names)
     mask = (1 << (128 if check.v6 else 32)) - 1
     return [name for name, answer in zip(names, answers, strict=True) if _holds(check, answer, mask)]
+
+
+def _addresses(check: Check, hosts: Sequence[str]) -> Asks[list[Answer]]:
+    kind = _address_type(check)
+    questions = [Question(host, kind) for host in hosts]
+    answers = yield from _ask_all(check, questions)
+    check.steps += map(seen, questions, answers)
+    return answers
 
 
 def _under(names: list[str], domain: str) -> list[str]:
@@ -196,14 +206,13 @@ def _match_mx(check: Check, domain: str, mechanism: Mechanism) -> Asks[bool]:
     if len(exchanges.records) > MAX_HOSTS:
         raise Stop(SpfResult.PERMERROR, f"{name} has more than {MAX_HOSTS} MX records")
     hosts = [host for host in map(_exchange, exchanges.records) if host is not None]
-    address_type = _address_type(check)
-    answers = yield from _ask_all(check, [Question(host, address_type) for host in hosts])
+    answers = yield from _addresses(check, hosts)
     mask = _mask(check, mechanism)
     if any(_holds(check, answer, mask) for answer in answers):
         return True
     for host, answer in zip(hosts, answers, strict=True):
         if answer.trouble:
-            raise Stop(SpfResult.TEMPERROR, f"DNS gave no answer for {host} {address_type} ({answer.status})")
+            raise Stop(SpfResult.TEMPERROR, f"DNS gave no answer for the address of {host} ({answer.status})")
     if answers and all(answer.void for answer in answers):
         _count_void(check, f"the addresses of the mail hosts of {name}")
     return False
