@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,17 +35,18 @@ from mailwright.core.ports import Host, Ports, Settings, Tx
 from mailwright.examiners import Examiners, Here
 from mailwright.faces import rest, smtp
 from mailwright.net import tls
+from mailwright.net.certificates import Certificate, keep_renewed, unusable
 from mailwright.net.courier import Courier, CourierOptions
 from mailwright.net.poster import LOCAL, Poster, PosterOptions
 from mailwright.net.resolver import Resolver, ResolverOptions
 from mailwright.store.sqlite import FolderInUse, NewerDatabase, open_store
+from mailwright.system import privileges, supervisor
 from mailwright.wire.smtp_server import Options as Protocol
 from mailwright.workers import Deliveries, Tellings, keep_house
 
 T = TypeVar("T")
 log = structlog.get_logger()
 
-GRACE = 10.0  # seconds that what is under way gets at the end
 OPERATOR_KEY = "operator.key"
 
 
@@ -103,17 +105,24 @@ class Running:
     closing: list[Callable[[], object]]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     loops: list[asyncio.Task[None]] = field(default_factory=list)
+    faces: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
+    reread: asyncio.Event = field(default_factory=asyncio.Event)  # look at the certificates now
 
     async def close(self) -> None:
         """Stop: no new connections, let what is under way end, close what is open."""
         self.stopping.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                await asyncio.gather(*self.loops, return_exceptions=True)
+        # All at once: what is still taken in while others end would only be broken off later.
+        await asyncio.gather(self._end_loops(), *(close() for close in self.faces))
         for close in reversed(self.closing):
             waiting = close()
             if asyncio.iscoroutine(waiting):
                 await waiting
+
+    async def _end_loops(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(self.config.server.drain_seconds, 1)):
+                await asyncio.gather(*self.loops, return_exceptions=True)
 
 
 def settings_of(config: Config, *, secret: bytes, public_url: str) -> Settings:
@@ -141,11 +150,28 @@ class CannotStart(Exception):
     """The server can't start; the message says what stands against it."""
 
 
-async def start(config: Config) -> Running:
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """Where we listen."""
+
+    api: socket.socket
+    smtp: socket.socket
+
+
+def listen(config: Config) -> Sockets:
+    """Bind the ports, or take them from whoever bound them for us. Raises CannotStart."""
+    given = supervisor.given_sockets()
+    return Sockets(
+        given.get("api") or bind(config.api.host, config.api.port),
+        given.get("smtp") or bind(config.smtp.host, config.smtp.port, "SMTP"),
+    )
+
+
+async def start(config: Config, sockets: Sockets | None = None) -> Running:
     """Start everything. Raises CannotStart."""
     closing: list[Callable[[], object]] = []
     try:
-        return await _assembled(config, closing)
+        return await _assembled(config, closing, sockets or listen(config))
     except (OSError, FolderInUse, NewerDatabase, StorageBusy) as wrong:
         for close in reversed(closing):
             waiting = close()
@@ -154,7 +180,7 @@ async def start(config: Config) -> Running:
         raise CannotStart(str(wrong)) from wrong
 
 
-async def _assembled(config: Config, closing: list[Callable[[], object]]) -> Running:
+async def _assembled(config: Config, closing: list[Callable[[], object]], sockets: Sockets) -> Running:
     data = _data_folder(config)
     if (data / "restoring").exists():
         raise CannotStart(f"{data} was not restored to the end: run `mailwright restore` again")
@@ -166,8 +192,9 @@ async def _assembled(config: Config, closing: list[Callable[[], object]]) -> Run
     closing.append(resolver.close)
     courier = Courier(_courier_options(config), resolver)
     closing.append(courier.close)
-    listener = bind(config.api.host, config.api.port)
-    public_url = config.server.public_url or "http://{}:{}".format(*listener.getsockname()[:2])
+    public_url = config.server.public_url or _reached_at(config, sockets.api)
+    smtp_certificate = Certificate(*_certificate(config, data))
+    api_certificate = _api_certificate(config, smtp_certificate)
     settings = settings_of(config, secret=_secret(data / "return-path.secret"), public_url=public_url)
     poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
     examiner = await _examiners(config, closing) or Here(resolver)
@@ -177,19 +204,21 @@ async def _assembled(config: Config, closing: list[Callable[[], object]]) -> Run
     await store.write(lambda tx: tx.webhooks.release(now))
     operator_key = await _first_key(ports, data)
     registry = CollectorRegistry()
-    options = replace(smtp_options(config, data), metrics=smtp.metrics(registry))
-    mx = await smtp.serve([smtp.Listen(config.smtp.host, config.smtp.port)], smtp.reception(ports), options)
-    closing.append(mx.close)
+    options = replace(smtp_options(config), context=smtp_certificate.context, metrics=smtp.metrics(registry))
+    mx = await smtp.serve([smtp.Listen(bound=sockets.smtp)], smtp.reception(ports), options)
     local = Host(settings.hostname, (reachable(mx.sockets[0].getsockname()[0]),), mx.port)
     running = Running(config, ports, public_url, mx.port, operator_key, closing)
+    running.certificates += {smtp_certificate, api_certificate or smtp_certificate}
+    running.faces.append(partial(mx.close, config.server.drain_seconds))
     stop = running.stopping
     loops = [
         Deliveries(ports, local).run(stop),
         Tellings(ports, lambda event: encode(event, public_url)).run(stop),
         keep_house(ports, stop),
+        keep_renewed(running.certificates, running.reread, stop),
     ]
     running.loops += [asyncio.create_task(loop) for loop in loops]
-    closing.append(await _serve_api(ports, listener, registry))
+    running.faces.append(await _serve_api(running, sockets.api, registry, api_certificate))
     return running
 
 
@@ -225,10 +254,12 @@ def _courier_options(config: Config) -> CourierOptions:
 
 
 def bind(host: str, port: int, what: str = "the API") -> socket.socket:
-    """A listening socket for HTTP; raises CannotStart."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    """A listening socket; an empty host is every address, of both kinds. Raises CannotStart."""
+    everywhere = not host and socket.has_dualstack_ipv6()
+    listener = socket.socket(socket.AF_INET6 if ":" in host or everywhere else socket.AF_INET, socket.SOCK_STREAM)
     try:
+        if listener.family is socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not everywhere)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
     except OSError as wrong:
@@ -247,8 +278,11 @@ class _Api(uvicorn.Server):
         yield
 
 
-async def _serve_api(ports: Ports, listener: socket.socket, registry: CollectorRegistry) -> Callable[[], object]:
-    application = rest.create_app(ports, rest.Options(registry=registry))
+async def _serve_api(
+    running: Running, listener: socket.socket, registry: CollectorRegistry, certificate: Certificate | None
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    application = rest.create_app(running.ports, rest.Options(registry=registry))
+    grace = running.config.server.drain_seconds
     settings = uvicorn.Config(
         application,
         log_config=None,
@@ -256,9 +290,10 @@ async def _serve_api(ports: Ports, listener: socket.socket, registry: CollectorR
         lifespan="off",
         server_header=False,
         date_header=True,
-        timeout_graceful_shutdown=int(GRACE),
+        timeout_graceful_shutdown=grace,
         http=rest.BoundedProtocol,
         ws="none",
+        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
     server = _Api(settings)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -268,7 +303,7 @@ async def _serve_api(ports: Ports, listener: socket.socket, registry: CollectorR
     async def close() -> None:
         rest.close(application)
         server.should_exit = True
-        await asyncio.wait([serving], timeout=GRACE + 1)
+        await asyncio.wait([serving], timeout=grace + 1)
         listener.close()
 
     return close
@@ -310,12 +345,8 @@ async def _first_key(ports: Ports, data: Path) -> str | None:
     return secret
 
 
-def smtp_options(config: Config, data: Path) -> smtp.ServerOptions:
-    """How the SMTP face listens; without a certificate of the operator's, one of our own making."""
-    certificate, key = config.smtp.tls_certificate, config.smtp.tls_key
-    paths = (Path(certificate), Path(key)) if certificate and key else (data / "smtp-cert.pem", data / "smtp-key.pem")
-    if not certificate:
-        tls.ensure_self_signed(*paths, [config.server.hostname], datetime.datetime.now(datetime.UTC))
+def smtp_options(config: Config) -> smtp.ServerOptions:
+    """How the SMTP face listens."""
     return smtp.ServerOptions(
         protocol=Protocol(
             hostname=config.server.hostname,
@@ -323,8 +354,38 @@ def smtp_options(config: Config, data: Path) -> smtp.ServerOptions:
             max_recipients=config.smtp.recipients_limit,
         ),
         doors=smtp.DoorLimits(config.smtp.connections_limit, config.smtp.connections_per_ip),
-        context=tls.server_context(*paths),
     )
+
+
+def _certificate(config: Config, data: Path) -> tuple[Path, Path]:
+    """The PEM files of the SMTP face: the operator's, else of our own making. Raises CannotStart."""
+    paths = Path(config.smtp.tls_certificate), Path(config.smtp.tls_key)
+    if not (config.smtp.tls_certificate and config.smtp.tls_key):
+        paths = data / "smtp-cert.pem", data / "smtp-key.pem"
+        tls.ensure_self_signed(*paths, [config.server.hostname], datetime.datetime.now(datetime.UTC))
+    return _usable(*paths)
+
+
+def _api_certificate(config: Config, smtp_certificate: Certificate) -> Certificate | None:
+    """The certificate of the REST face; None: it speaks plain HTTP. Raises CannotStart."""
+    if not config.api.tls:
+        return None
+    if not (config.api.tls_certificate and config.api.tls_key):
+        return smtp_certificate
+    return Certificate(*_usable(Path(config.api.tls_certificate), Path(config.api.tls_key)))
+
+
+def _usable(certificate: Path, key: Path) -> tuple[Path, Path]:
+    wrong = unusable(certificate, key)
+    if wrong:
+        raise CannotStart(f"{wrong} (the server reads these files as the user that it becomes)")
+    return certificate, key
+
+
+def _reached_at(config: Config, listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    scheme = "https" if config.api.tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 # --- in the foreground --------------------------------------------------------------------------------------------------
@@ -334,8 +395,16 @@ def run(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. What is written is for this user alone: there are keys and mail in it."""
     os.umask(0o077)
     set_up_log(config)
+    try:
+        who = privileges.identity(config.server.user, run_as_root=config.server.run_as_root)
+        privileges.own_folder(Path(config.server.data), who)
+        sockets = listen(config)
+        if who is not None:
+            privileges.become(who)
+    except privileges.BadUser as wrong:
+        raise CannotStart(str(wrong)) from None
     with contextlib.suppress(KeyboardInterrupt):
-        run_loop(_serve(config))
+        run_loop(_serve(config, sockets))
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
@@ -349,14 +418,35 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
             runner.run(main)
 
 
-async def _serve(config: Config) -> None:
-    running = await start(config)
+async def _serve(config: Config, sockets: Sockets) -> None:
+    running = await start(config, sockets)
     log.info("started", api=running.api_url, smtp=running.smtp_port, data=config.server.data)
     if running.operator_key:
         log.info("first start: an operator key was made", file=str(Path(config.server.data) / OPERATOR_KEY))
+    alive = asyncio.create_task(supervisor.watchdog(running.stopping))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reread, running)
+    supervisor.notify("READY=1", f"STATUS=API {running.api_url}, SMTP port {running.smtp_port}")
     await until_signal()
-    log.info("stopping")
+    supervisor.notify("STOPPING=1", "STATUS=Letting what is under way end")
+    log.info("stopping", within=config.server.drain_seconds)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _end_at_once)
     await running.close()
+    await alive
+    log.info("stopped")
+
+
+def _reread(running: Running) -> None:
+    supervisor.reloading()
+    log.info("reloading")
+    running.reread.set()
+    supervisor.notify("READY=1")
+
+
+def _end_at_once() -> None:
+    """A second signal: as a kill would, which loses nothing that was accepted (I1)."""
+    log.warning("stopped at once")
+    os._exit(1)
 
 
 async def until_signal() -> None:

@@ -36,6 +36,15 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     addresses: Annotated[tuple[str, ...], _about("The public IP addresses that mail leaves from: SPF records name them.")] = ()
     public_url: Annotated[str, _about("Where the API is reached from outside; empty: http://<api.host>:<api.port>.")] = ""
     data: Annotated[str, _about("The folder of the embedded store and of the server's secrets.")] = "var"
+    user: Annotated[
+        str, _about("Started as root, the server binds its ports, becomes this user, and only then reads from the network.")
+    ] = ""
+    run_as_root: Annotated[
+        bool, _about("Stay root, which is refused otherwise: for containers in which root is nobody outside.")
+    ] = False
+    drain_seconds: Annotated[
+        int, _about("At the end: how long SMTP clients, requests and deliveries under way may take.", ge=0)
+    ] = 10
 
 
 class Smtp(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,8 +78,13 @@ class Smtp(Struct, frozen=True, forbid_unknown_fields=True):
 class Api(Struct, frozen=True, forbid_unknown_fields=True):
     """REST."""
 
-    host: Annotated[str, _about("The address to listen on. Put a TLS proxy before it, or keep it private.")] = "127.0.0.1"
+    host: Annotated[str, _about("The address to listen on. Without `tls` put a TLS proxy before it, or keep it private.")] = (
+        "127.0.0.1"
+    )
     port: Annotated[Port, _about("The port to listen on; 0 takes a free one.")] = 8080
+    tls: Annotated[bool, _about("Speak HTTPS, with the certificate below; without one, with that of `[smtp]`.")] = False
+    tls_certificate: Annotated[str, _about("PEM file with the certificate chain.")] = ""
+    tls_key: Annotated[str, _about("PEM file with the certificate's private key.")] = ""
 
 
 class Dns(Struct, frozen=True, forbid_unknown_fields=True):

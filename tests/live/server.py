@@ -33,6 +33,7 @@ class Server:
     folder: Path
     settings: Settings
     before: Sequence[str] = ()  # a program to run it under, with its arguments
+    python: str = sys.executable
     api_url: str = ""
     smtp_port: int = 0
     process: subprocess.Popen[bytes] | None = None
@@ -59,7 +60,7 @@ class Server:
         file.write_text(as_toml(_complete(self.settings, self.data)))
         log = self.folder / f"log.{len(self.logs)}"
         self.logs.append(log)
-        command = [*self.before, sys.executable, "-m", "mailwright", "serve", "--config", str(file)]
+        command = [*self.before, self.python, "-m", "mailwright", "serve", "--config", str(file)]
         with log.open("wb") as out:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         started = self._wait_for("started")
@@ -119,7 +120,7 @@ class Server:
 
 def _complete(settings: Settings, data: Path) -> dict[str, dict[str, Any]]:
     whole: dict[str, dict[str, Any]] = {
-        "server": {"data": str(data)},
+        "server": {"data": str(data), "run_as_root": True},
         "smtp": {"host": "127.0.0.1", "port": 0},
         "api": {"port": 0},
         "log": {"json_lines": True},
