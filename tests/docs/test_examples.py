@@ -75,6 +75,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         "MAILWRIGHT_API__PORT": str(port),
         "MAILWRIGHT_SMTP__PORT": "0",
         "MAILWRIGHT_SERVER__RUN_AS_ROOT": "true",
+        "MAILWRIGHT_SERVER__USER": "",
         "MAILWRIGHT_SMTP__HOST": "127.0.0.1",
         "MAILWRIGHT_DNS__NAMESERVERS": f"127.0.0.1:{_free_port()}",
         "MAILWRIGHT_DNS__TIMEOUT": "0.5",
