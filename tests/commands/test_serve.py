@@ -120,7 +120,9 @@ def _everybodys_python() -> str:
     for python in (sys.executable, "/usr/bin/python3"):
         program = "import sys; print(sys.version_info[:2])"
         try:
-            done = subprocess.run([python, "-c", program], user="nobody", capture_output=True, text=True, timeout=20, check=False)
+            done = subprocess.run(
+                [python, "-c", program], user="nobody", capture_output=True, text=True, timeout=20, check=False
+            )
         except OSError:
             continue
         if done.stdout.strip() == str(sys.version_info[:2]):
