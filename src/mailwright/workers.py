@@ -285,9 +285,10 @@ async def keep_house(ports: Ports, stop: asyncio.Event) -> None:
 
 
 async def tidy(ports: Ports) -> None:
-    """Close questions that nobody answered, and forget answers to Idempotency-Keys of yesterday."""
+    """Close questions that nobody answered; forget answers to Idempotency-Keys of yesterday, and identities that expired."""
     await ports.store.write(lambda tx: approvals.expire(tx, ports))
     await ports.store.write(lambda tx: tx.idempotency.forget_before(ports.clock.now() - DAY))
+    await ports.store.write(lambda tx: tx.nonces.forget_before(ports.clock.now()))
 
 
 async def _repeat(stop: asyncio.Event, turn: Callable[[asyncio.Event], Awaitable[None]]) -> None:

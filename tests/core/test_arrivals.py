@@ -48,7 +48,7 @@ def test_a_message_is_told_with_all_that_one_wants_to_know_first(internet):
         "attachments": 0,
         "automatic": None,
         "trust": "dmarc_pass",
-        "authentication": {"spf": "pass", "dkim": ["pass"], "dmarc": "pass"},
+        "authentication": {"spf": "pass", "dkim": ["pass"], "dmarc": "pass", "identity": "none"},
     } == event.data | {"text": event.data["text"].strip()}
 
 

@@ -140,7 +140,7 @@ def test_a_message_that_came_in(internet, forged, expected):
         bob.write(ada.address, "Tea?")
     (mail,) = ada.inbox()
     assert expected == lines(mail)
-    assert {"spf", "dkim", "dmarc", "arc"} == set(mail.timeline()[1].evidence)
+    assert {"spf", "dkim", "dmarc", "arc", "identity"} == set(mail.timeline()[1].evidence)
 
 
 def test_S26_the_timelines_of_others_are_not_there(internet):

@@ -198,3 +198,19 @@ async def test_approvals_that_nobody_answered_in_time_are_found_the_longest_over
     assert [] == await asking(store, lambda tx: tx.approvals.overdue(START + 95, 9))
     assert ["4", "3", "1"] == ids(await asking(store, lambda tx: tx.approvals.overdue(START + 99, 9)))
     assert ["4"] == ids(await asking(store, lambda tx: tx.approvals.overdue(START + 99, 1)))
+
+
+# --- nonces -------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_identity_is_new_to_each_mailbox_once_until_it_expires(store: Store) -> None:
+    async def add(*key: str, expires_at: int = START) -> bool:
+        return await store.write(lambda tx: tx.nonces.add(*key, expires_at))  # type: ignore[call-arg]
+
+    first = ("mbx_1", "there.example", "a1", "00")
+    assert [True, False] == [await add(*first), await add(*first)]
+    for other in range(4):
+        changed = tuple("other" if place == other else text for place, text in enumerate(first))
+        assert await add(*changed, expires_at=START + 1)
+    assert 1 == await store.write(lambda tx: tx.nonces.forget_before(START + 1))
+    assert await add(*first)

@@ -20,7 +20,8 @@ def standing(*, suspicious: bool) -> MessageStatus:
 
 def suspicious(authentication: Json) -> bool:
     """Whether a message with these verdicts is to be flagged."""
-    return bool(authentication["dmarc"]["disposition"] == SUSPICIOUS)
+    replayed = authentication.get("identity", {}).get("replayed", False)
+    return bool(authentication["dmarc"]["disposition"] == SUSPICIOUS or replayed)
 
 
 async def tell(tx: Tx, ports: Ports, message: Message, text: str | None, *, truncated: bool = True) -> None:
@@ -51,6 +52,7 @@ def _data(message: Message, text: str, truncated: bool) -> Json:
             "spf": authentication["spf"]["result"],
             "dkim": [one["result"] for one in authentication["dkim"]],
             "dmarc": authentication["dmarc"]["result"],
+            "identity": authentication.get("identity", {}).get("verdict", "none"),
         }
         if authentication
         else None,

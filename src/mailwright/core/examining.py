@@ -20,10 +20,13 @@ from mailwright.mail import mime
 from mailwright.mail.address import Address, AddressList, parse_address_list
 from mailwright.mail.dsn import is_automatic
 from mailwright.mail.header import Header, Raw, parse_header
-from mailwright.mail.questions import Asks
+from mailwright.mail.questions import Asks, together
 from mailwright.mail.references import MessageIds, message_ids
 from mailwright.mail.words import decode_unstructured
+from mailwright.mailauth import provenance
 from mailwright.mailauth.authenticate import Authentication, authenticate, authentication_results
+from mailwright.mailauth.authres import MethodResult, Property
+from mailwright.mailauth.dmarc import DmarcVerdict
 from mailwright.mailauth.summary import summary
 
 READ = 4 * EVENT_TEXT  # bytes, of which that many characters are made in any script
@@ -75,6 +78,8 @@ class Examined:
     authentication: Json
     verified_domain: str | None  # the author's, where DMARC passes
     suspicious: bool  # DMARC fails and its policy asks for more than nothing
+    identity: provenance.Result  # of Agent-Identity, whoever the recipient is
+    identity_aligned: bool  # it is genuine, and by a domain that DMARC vouches for
 
 
 def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
@@ -85,14 +90,17 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
     header = parse_header(raw)
     refuse_loops(header, envelope.received_limit, envelope.rcpt_to)
     author = _author(header)
-    authentication = yield from authenticate(
-        raw,
-        header,
-        ip=ipaddress.ip_address(envelope.peer.ip),
-        helo=envelope.peer.helo,
-        mail_from=envelope.mail_from,
-        now=envelope.now // 1000,
-        honor_reject=envelope.honor_reject,
+    authentication, identity = yield from together(
+        authenticate(
+            raw,
+            header,
+            ip=ipaddress.ip_address(envelope.peer.ip),
+            helo=envelope.peer.helo,
+            mail_from=envelope.mail_from,
+            now=envelope.now // 1000,
+            honor_reject=envelope.honor_reject,
+        ),
+        provenance.verify(header, raw, now=envelope.now // 1000),
     )
     dmarc = authentication.dmarc
     # DM-13, RFC 9989 §7.4: refusing only because the policy says `reject` is the operator's own decision.
@@ -120,11 +128,19 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
         attachments=len(mime.attachments(root)),
         automatic=is_automatic(header, envelope.mail_from),
         content=hashlib.sha256(raw).digest(),
-        trace=_trace(envelope, authentication),
+        trace=_trace(envelope, authentication, identity),
         authentication=summary(authentication),
         verified_domain=dmarc.domain if dmarc.result == "pass" else None,
         suspicious=dmarc.disposition == SUSPICIOUS,
+        identity=identity,
+        identity_aligned=_aligned(identity, dmarc),
     )
+
+
+def _aligned(identity: provenance.Result, dmarc: DmarcVerdict) -> bool:
+    """AI-8: whether the identity's domain is the author's or between it and the organization's, and DMARC passes for it."""
+    domain = (identity.tags or {}).get("d", "").lower()
+    return identity.genuine and dmarc.result == "pass" and f".{domain}".endswith(f".{dmarc.org_domain or dmarc.domain}")
 
 
 def refuse_loops(header: Header, limit: int, own: Sequence[str]) -> None:
@@ -155,7 +171,7 @@ def _shown(found: AddressList) -> tuple[str, ...]:
     return tuple(str(address) for address in found.mailboxes[:MAX_ADDRESSES])
 
 
-def _trace(envelope: Envelope, authentication: Authentication) -> bytes:
+def _trace(envelope: Envelope, authentication: Authentication, identity: provenance.Result) -> bytes:
     """The fields on top: Return-Path, Authentication-Results, Received (RFC 5321 §4.4)."""
     peer, host = envelope.peer, envelope.hostname
     single = f"\r\n\tfor <{envelope.rcpt_to[0]}>" if len(envelope.rcpt_to) == 1 else ""
@@ -165,8 +181,19 @@ def _trace(envelope: Envelope, authentication: Authentication) -> bytes:
         f"Received: from {_printable(peer.helo) or 'unknown'} ([{_literal(peer.ip)}]){secured}\r\n"
         f"\tby {host} with {protocol}{single};\r\n\t{formatdate(envelope.now // 1000)}\r\n"
     )
-    results = authentication_results(authentication, host)
+    results = authentication_results(authentication, host, _identity_result(identity))
     return f"Return-Path: <{_printable(envelope.mail_from)}>\r\n".encode() + results + received.encode()
+
+
+def _identity_result(identity: provenance.Result) -> tuple[MethodResult, ...]:
+    """As an unregistered method (AI-10); nothing where nobody claimed anything."""
+    if identity.tags is None:
+        return ()
+    result = identity.verdict.replace("+", "-").replace(" ", "-")
+    if not identity.genuine:
+        return (MethodResult("x-agent-identity", result),)
+    who = Property("header", "d", identity.tags["d"]), Property("policy", "agent", identity.tags["agent_id"])
+    return (MethodResult("x-agent-identity", result, properties=who),)
 
 
 def delivered_to(trace: bytes, address: str) -> bytes:
@@ -181,3 +208,18 @@ def _printable(text: str) -> str:
 
 def _literal(ip: str) -> str:
     return f"IPv6:{ip}" if ":" in ip else ip
+
+
+def identity_summary(identity: provenance.Result, *, replayed: bool) -> Json:
+    """The verdict on Agent-Identity as callers are told it: what the field says only where it is genuine (S9)."""
+    tags = dict(identity.tags or {}) if identity.genuine else {}
+    return {
+        "verdict": identity.verdict.value,
+        "reason": identity.reason,
+        "agent_id": tags.get("agent_id"),
+        "oversight": tags.get("oversight"),
+        "domain": tags.get("d"),
+        "replayed": replayed,
+        "tags": tags,
+        "steps": list(identity.steps),
+    }

@@ -347,6 +347,15 @@ class Idempotency(Protocol):
     async def forget_before(self, created_at: int) -> int: ...
 
 
+class Nonces(Protocol):
+    """Signed identities that came to a mailbox, each known by domain, selector and nonce."""
+
+    async def add(self, mailbox_id: str, domain: str, selector: str, nonce: str, expires_at: int) -> bool:
+        """Remember one until then; False where it is there already."""
+
+    async def forget_before(self, at: int) -> int: ...
+
+
 class Tx(Protocol):
     """One transaction."""
 
@@ -364,6 +373,7 @@ class Tx(Protocol):
     suppressions: Suppressions
     audit: Audit
     idempotency: Idempotency
+    nonces: Nonces
     blobs: BlobRows
 
 

@@ -12,20 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailwright.core import approvals, arrivals, audit, policy, return_path, returning, suppression, threads
+from mailwright.core import approvals, arrivals, audit, policy, return_path, returning, threads, trust
 from mailwright.core.accounts import system
 from mailwright.core.errors import RelayDenied, UnknownRecipient
 from mailwright.core.examining import Envelope, Examined, delivered_to, examine, refuse_loops
 from mailwright.core.examining import Peer as Peer
 from mailwright.core.mailboxes import own_local_part
-from mailwright.core.model import Direction, Mailbox, Message, MessageStatus, Thread, Trust
-from mailwright.core.ports import MessageFilter, Ports, Settings, Spool, Tx
+from mailwright.core.model import Direction, Mailbox, Message, MessageStatus
+from mailwright.core.ports import Ports, Settings, Spool, Tx
 from mailwright.core.sending import IN_MEMORY
 from mailwright.mail.arf import Complaint
 from mailwright.mail.dsn import Dsn
 from mailwright.mail.header import Raw, parse_header
-
-LOOKED_AT = 20  # of our own messages in a conversation, the latest, for whom they went to
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +194,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
     proved = author if facts.verified_domain else ""
     joining = threads.Joining(facts.ids, proved, facts.people, subject, facts.preview, now, withheld=held)
     thread = await threads.join(tx, ports, mailbox, joining, to.thread_id)
+    weighed = await trust.weigh(tx, facts, thread, to.address, earlier=thread.message_count - (0 if held else 1))
     uid, modseq = await tx.mailboxes.advance(mailbox.id, 1)
     message = Message(
         id=ports.ids.new("msg"),
@@ -203,7 +202,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         mailbox_id=mailbox.id,
         thread_id=thread.id,
         direction=Direction.INBOUND,
-        status=MessageStatus.HELD if held else arrivals.standing(suspicious=facts.suspicious),
+        status=MessageStatus.HELD if held else arrivals.standing(suspicious=facts.suspicious or weighed.replayed),
         blob_id=filing.blob_id,
         size=filing.size,
         rfc_message_id=facts.ids.own,
@@ -224,9 +223,9 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         in_reply_to=facts.ids.in_reply_to[0] if facts.ids.in_reply_to else None,
         references=facts.ids.references,
         trace=delivered_to(facts.trace, to.address),
-        authentication=facts.authentication,
+        authentication=weighed.authentication,
         verified_domain=facts.verified_domain,
-        trust=await _trust(tx, facts, thread, earlier=thread.message_count - (0 if held else 1)),
+        trust=weighed.trust,
         automatic=facts.automatic,
         approval_id=ports.ids.new("apr") if held else None,
         digest=approvals.digest(facts.content, (mailbox.address,), mode=mailbox.oversight_mode, send_at=None) if held else None,
@@ -236,23 +235,6 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
     await _tell(tx, ports, message, facts)
     await audit.record(tx, ports, system(mailbox.tenant_id), "message.received", message.id, {"size": message.size}, of=mailbox)
     return message.id
-
-
-async def _trust(tx: Tx, facts: Examined, thread: Thread, *, earlier: int) -> Trust:
-    if facts.verified_domain is None:
-        return Trust.UNAUTHENTICATED
-    known = earlier > 0 and await _was_written_to(tx, facts.from_address, thread)
-    return Trust.KNOWN_CONTACT if known else Trust.DMARC_PASS
-
-
-async def _was_written_to(tx: Tx, address: str, thread: Thread) -> bool:
-    """Whether this mailbox has written to the address in this conversation; that somebody writes to us makes nobody known."""
-    ours = MessageFilter(thread_id=thread.id, direction=Direction.OUTBOUND)
-    for message in await tx.messages.page(thread.tenant_id, ours, None, LOOKED_AT):
-        rows = await tx.queue.of_message(message.tenant_id, message.id)
-        if any(suppression.normal(row.recipient) == address for row in rows):
-            return True
-    return False
 
 
 async def _tell(tx: Tx, ports: Ports, message: Message, facts: Examined) -> None:

@@ -88,8 +88,11 @@ def authenticate(
     return Authentication(spf_verdict, spf_helo, signatures, verdict, authors.domains, arc_verdict)
 
 
-def authentication_results(authentication: Authentication, authserv_id: str) -> bytes:
-    """The Authentication-Results field for a message, CRLF at its end (RFC 8601 §2.2, §2.7; RFC 9989 §9.1)."""
+def authentication_results(authentication: Authentication, authserv_id: str, further: Iterable[MethodResult] = ()) -> bytes:
+    """The Authentication-Results field for a message, CRLF at its end (RFC 8601 §2.2, §2.7; RFC 9989 §9.1).
+
+    `further` results stand at the end.
+    """
     checks = [authentication.spf]
     if authentication.spf_helo is not None and authentication.spf_helo.result is not SpfResult.NONE:
         checks.append(authentication.spf_helo)
@@ -101,6 +104,7 @@ def authentication_results(authentication: Authentication, authserv_id: str) -> 
             _dmarc_result(authentication.dmarc),
             # RFC 8617 §4.4, §10.1. Without a chain there is no reason to give.
             MethodResult("arc", authentication.arc.result.value, reason=authentication.arc.reason),
+            *further,
         ],
     )
 

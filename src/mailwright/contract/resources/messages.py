@@ -96,7 +96,8 @@ class Message(MessageSummary, frozen=True, kw_only=True, rename={"from_": "from"
         dict[str, str], doc("Its header fields by lower-case name, decoded; a field that stands there several times has lines.")
     ]
     authentication: Annotated[
-        dict[str, Any] | None, doc("Inbound: what SPF, DKIM, DMARC and ARC came to, each with the steps that led there.")
+        dict[str, Any] | None,
+        doc("Inbound: what SPF, DKIM, DMARC, ARC and `identity` (Agent-Identity) came to, each with the steps that led there."),
     ]
     recipients: Annotated[tuple[Recipient, ...], doc("Outbound: what became of it for each recipient, once it was queued.")]
     truncated: Annotated[

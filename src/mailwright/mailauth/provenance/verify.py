@@ -58,6 +58,11 @@ class Result:
         """Whether the message is intact, whomever it was made for."""
         return self.verdict in (Verdict.PASS, Verdict.RELAYED)
 
+    @property
+    def genuine(self) -> bool:
+        """Whether the parts at least are what the key's owner signed, within its time."""
+        return self.passes or self.verdict in (Verdict.CONTENT, Verdict.ADDED)
+
     def seen_by(self, rcpt: str) -> Result:
         """The same for one envelope recipient: `pass` becomes `pass relayed` where it was made for another."""
         if self.verdict is not Verdict.PASS or self.tags is None or "rc" not in self.tags:

@@ -352,3 +352,14 @@ CREATE TABLE idempotency (
     PRIMARY KEY (tenant_id, key)
 ) STRICT;
 CREATE INDEX idempotency_age ON idempotency (created_at);
+
+-- Signed identities that came to a mailbox, until they expire: a second arrival is a copy.
+CREATE TABLE nonces (
+    mailbox_id TEXT NOT NULL,
+    domain     TEXT NOT NULL,
+    selector   TEXT NOT NULL,
+    nonce      TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (mailbox_id, domain, selector, nonce)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nonces_age ON nonces (expires_at);

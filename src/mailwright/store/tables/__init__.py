@@ -15,6 +15,7 @@ from mailwright.store.tables.deliveries import Deliveries
 from mailwright.store.tables.events import Events
 from mailwright.store.tables.idempotency import Idempotency
 from mailwright.store.tables.messages import Messages
+from mailwright.store.tables.nonces import Nonces
 from mailwright.store.tables.suppressions import Suppressions
 from mailwright.store.tables.threads import Threads
 from mailwright.store.tables.webhooks import Webhooks
@@ -38,6 +39,7 @@ class Tables:
         self.suppressions: ports.Suppressions = Suppressions(db)
         self.audit: ports.Audit = Audit(db)
         self.idempotency: ports.Idempotency = Idempotency(db)
+        self.nonces: ports.Nonces = Nonces(db)
         # Of these two the store itself needs more than a script may ask for.
         self.message_rows = Messages(db)
         self.messages: ports.Messages = self.message_rows

@@ -17,7 +17,7 @@ from mailwright.store.database import drive
 from mailwright.store.topics import Topics
 from mailwright.testing.memory.accounts import Agents, Domains, Keys, Mailboxes, Tenants
 from mailwright.testing.memory.journal import Journal
-from mailwright.testing.memory.log import Audit, Events, Idempotency
+from mailwright.testing.memory.log import Audit, Events, Idempotency, Nonces
 from mailwright.testing.memory.mail import Approvals, BlobRows, Messages, Suppressions, Threads
 from mailwright.testing.memory.queues import Queue, Webhooks
 
@@ -45,6 +45,7 @@ class MemoryTx:
         self.suppressions: ports.Suppressions = Suppressions(journal)
         self.audit: ports.Audit = Audit(journal)
         self.idempotency: ports.Idempotency = Idempotency(journal)
+        self.nonces: ports.Nonces = Nonces(journal)
         self.blob_rows = BlobRows(journal)
         self.blobs: ports.BlobRows = self.blob_rows
 

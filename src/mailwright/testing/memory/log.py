@@ -117,3 +117,26 @@ class Idempotency:
         for key in old:
             self._rows.drop(key)
         return len(old)
+
+
+class Nonces:
+    """`core.ports.Nonces`."""
+
+    def __init__(self, journal: Journal) -> None:
+        """Empty."""
+        self._rows: Shelf[tuple[str, str, str, str], int] = Shelf(journal)
+
+    async def add(self, mailbox_id: str, domain: str, selector: str, nonce: str, expires_at: int) -> bool:
+        """Remember it; False where it was there already."""
+        key = (mailbox_id, domain, selector, nonce)
+        if self._rows.get(key) is not None:
+            return False
+        self._rows.set(key, expires_at)
+        return True
+
+    async def forget_before(self, at: int) -> int:
+        """Drop what has expired; how many."""
+        old = [key for key, expires_at in self._rows.entries() if expires_at < at]
+        for key in old:
+            self._rows.drop(key)
+        return len(old)
