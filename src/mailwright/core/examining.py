@@ -208,18 +208,3 @@ def _printable(text: str) -> str:
 
 def _literal(ip: str) -> str:
     return f"IPv6:{ip}" if ":" in ip else ip
-
-
-def identity_summary(identity: provenance.Result, *, replayed: bool) -> Json:
-    """The verdict on Agent-Identity as callers are told it: what the field says only where it is genuine (S9)."""
-    tags = dict(identity.tags or {}) if identity.genuine else {}
-    return {
-        "verdict": identity.verdict.value,
-        "reason": identity.reason,
-        "agent_id": tags.get("agent_id"),
-        "oversight": tags.get("oversight"),
-        "domain": tags.get("d"),
-        "replayed": replayed,
-        "tags": tags,
-        "steps": list(identity.steps),
-    }

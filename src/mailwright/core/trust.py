@@ -10,12 +10,15 @@ Not here: the verdicts themselves (examining.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mailwright.core import suppression
-from mailwright.core.examining import Examined, identity_summary
 from mailwright.core.model import Direction, Json, Thread, Trust
 from mailwright.core.ports import MessageFilter, Tx
 from mailwright.mailauth import provenance
+
+if TYPE_CHECKING:  # a value that is looked at; else all of mailauth would stand below this
+    from mailwright.core.examining import Examined
 
 LOOKED_AT = 20  # of our own messages in a conversation, the latest, for whom they went to
 
@@ -33,11 +36,26 @@ async def weigh(tx: Tx, facts: Examined, thread: Thread, rcpt: str, *, earlier: 
     """Weigh what was found for one envelope recipient; `earlier` are the messages that were in the conversation before."""
     identity = facts.identity.seen_by(rcpt)
     replayed = identity.genuine and not await _first(tx, thread.mailbox_id, identity)
-    told = {**facts.authentication, "identity": identity_summary(identity, replayed=replayed)}
+    told = {**facts.authentication, "identity": _summary(identity, replayed=replayed)}
     trust = await _trust(tx, facts, thread, earlier=earlier)
     if facts.identity_aligned and not replayed and _made_for(identity):
         trust = Trust.VERIFIED_AGENT
     return Weighed(trust, told, replayed)
+
+
+def _summary(identity: provenance.Result, *, replayed: bool) -> Json:
+    """The verdict on Agent-Identity as callers are told it: what the field says only where it is genuine (S9)."""
+    tags = dict(identity.tags or {}) if identity.genuine else {}
+    return {
+        "verdict": identity.verdict.value,
+        "reason": identity.reason,
+        "agent_id": tags.get("agent_id"),
+        "oversight": tags.get("oversight"),
+        "domain": tags.get("d"),
+        "replayed": replayed,
+        "tags": tags,
+        "steps": list(identity.steps),
+    }
 
 
 def _made_for(identity: provenance.Result) -> bool:
