@@ -97,7 +97,7 @@ def _verdict(chain: Chain, message: Check, seals: Sequence[Check]) -> ArcVerdict
     # The newest first, as RFC 8617 §5.2 goes about it; what fails for good outweighs what DNS did not tell.
     named = [(f"the message signature of i={chain.highest}", message)]
     named += [(f"the seal of i={number}", check) for number, check in reversed([*enumerate(seals, 1)])]
-    steps = tuple(f"{name}: {step}" for name, check in named for step in check.story)
+    steps = tuple(_story(named))
     failed = next(((n, c) for n, c in named if c.verdict not in (Verdict.PASS, Verdict.TEMPERROR)), None)
     doubtful = next(((n, c) for n, c in named if c.verdict is Verdict.TEMPERROR), None)
     found = failed or doubtful
@@ -110,3 +110,13 @@ def _verdict(chain: Chain, message: Check, seals: Sequence[Check]) -> ArcVerdict
     partial = length is not None and body is not None and length < body.size
     steps = (*steps, f"pass: sealed by {', then '.join(sealers)}")
     return ArcVerdict(ArcResult.PASS, chain.highest, sealers, chain.sets[0].results.value, partial=partial, steps=steps)
+
+
+def _story(named: Sequence[tuple[str, Check]]) -> Iterator[str]:
+    """The steps of all signatures; what was said of one, a key's record above all, is not said again of the next."""
+    told: set[str] = set()
+    for name, check in named:
+        *found, verdict = check.story
+        yield from (f"{name}: {step}" for step in found if step not in told)
+        yield f"{name}: {verdict}"
+        told.update(found)
