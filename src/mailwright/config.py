@@ -114,7 +114,12 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
 class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     """What is allowed."""
 
-    require_alignment: Annotated[bool, _about("Refuse to send from a domain until its DNS records are in place.")] = True
+    require_alignment: Annotated[
+        bool,
+        _about(
+            "Refuse to send from a domain until its DNS records are in place; without it, whoever adds a name first owns it."
+        ),
+    ] = True
     honor_reject: Annotated[
         bool,
         _about(

@@ -39,6 +39,7 @@ DOMAIN = m.Domain(
     override_alignment=True,
     smarthost=m.Smarthost("relay.example", 465, "ada", "secret", "implicit"),
     client_id="first-domain",
+    owned_at=START + 3,
 )
 AGENT = m.Agent("agt_1", OURS, "ada", m.Active.ACTIVE, START, "ops@here.example", "first-agent")
 MAILBOX = m.Mailbox(

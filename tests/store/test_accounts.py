@@ -159,6 +159,28 @@ async def test_domains_and_mailboxes_are_found_by_name_across_tenants(store: Sto
     assert await asking(store, lambda tx: tx.mailboxes.by_address("ada@there.example")) is None
 
 
+async def test_a_name_may_be_claimed_by_many_tenants_and_owned_by_one(store: Store) -> None:
+    claim = replace(DOMAIN, id="dom_2", tenant_id=THEIRS, owned_at=None, client_id=None)
+    box = replace(MAILBOX, id="mbx_2", tenant_id=THEIRS, domain_id="dom_2", client_id=None)
+    await adding(store, "domains", claim)
+    await adding(store, "mailboxes", box)
+    assert await asking(store, lambda tx: tx.domains.by_name(DOMAIN.name)) is None
+    assert await asking(store, lambda tx: tx.mailboxes.by_address(MAILBOX.address)) is None
+    await adding(store, "domains", DOMAIN)
+    await adding(store, "mailboxes", MAILBOX)
+    assert DOMAIN == await asking(store, lambda tx: tx.domains.by_name(DOMAIN.name))
+    assert MAILBOX == await asking(store, lambda tx: tx.mailboxes.by_address(MAILBOX.address))
+    assert claim == await asking(store, lambda tx: tx.domains.named(THEIRS, DOMAIN.name))
+    assert box == await asking(store, lambda tx: tx.mailboxes.addressed(THEIRS, MAILBOX.address.upper()))
+    assert await asking(store, lambda tx: tx.domains.named("ten_9", DOMAIN.name)) is None
+    with pytest.raises(Taken):
+        await adding(store, "domains", replace(claim, id="dom_3"))
+    with pytest.raises(Taken):
+        await adding(store, "domains", replace(DOMAIN, id="dom_3", tenant_id="ten_9", client_id=None))
+    with pytest.raises(Taken):
+        await adding(store, "mailboxes", replace(box, id="mbx_3"))
+
+
 async def test_mailboxes_are_found_by_domain_and_by_agent(store: Store) -> None:
     boxes = numbered(
         MAILBOX, 4, address=lambda n: f"a{n}@x.example", client_id=lambda n: None, agent_id=lambda n: f"agt_{n % 2}"

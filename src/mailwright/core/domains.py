@@ -3,6 +3,7 @@
 A domain gets an RSA-2048 and an Ed25519 key at once; mail leaves it only when `inspection` finds every record in place,
 so that the first message already authenticates. A record is `missing`, `invalid` or `valid`, with what was expected, what
 was observed and why that is not good enough.
+A name may be added by any tenant; it is owned by the one a DKIM key of whom DNS shows, and only its owner gets its mail.
 Not here: signing (signing.py), what receivers do with the records (mailauth/).
 """
 
@@ -14,16 +15,24 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mailwright.core import audit, identity
+from mailwright.core.accounts import system
 from mailwright.core.errors import AlreadyExists, InUse, InvalidInput, NotFound
 from mailwright.core.events import EventType, publish
 from mailwright.core.model import Alignment, Caller, DkimKey, Domain, Json, KeyState, Smarthost
-from mailwright.core.ports import Ports, Settings, Taken, Tx
+from mailwright.core.ports import Ports, Settings, Tx
 from mailwright.mail.address import Address, InvalidAddress, domain_to_ascii, parse_mailbox
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, ask_all, together
 from mailwright.mailauth import dkim, dmarc, spf
 
 POLICIES = ("none", "quarantine", "reject")
 IDENTITY_POLICY = "v=AGENTID1; req=2"
+
+
+OWNED_ELSEWHERE = (
+    "All records are in place, but the name is owned by another tenant of this server, whose DKIM keys are published too: "
+    "take those out, and verify again."
+)
+LOST = "Another tenant has shown to own the name, and no DKIM key of yours is published any more."
 
 
 class Found(StrEnum):
@@ -92,6 +101,7 @@ class Checks:
     status: Alignment
     checks: tuple[Check, ...]
     detail: str
+    vacated: str | None = None  # the row that owns the name so far, where DNS no longer has any key of it
 
 
 # --- records ------------------------------------------------------------------------------------------------------------
@@ -310,13 +320,12 @@ async def add(tx: Tx, ports: Ports, caller: Caller, wanted: NewDomain) -> Domain
         client_id=wanted.client_id,
         identity_keys=(identity.new_key(ports, domain_name(wanted.name), KeyState.SIGNING),),
     )
-    known = await tx.domains.by_name(domain.name)
-    if known is not None and known.tenant_id == caller.tenant_id:
+    known = await tx.domains.named(caller.tenant_id, domain.name)
+    if known is not None:
         raise AlreadyExists(f"The domain {domain.name} is there already.", details={"id": known.id})
-    try:
-        await tx.domains.add(domain)
-    except Taken:
-        raise AlreadyExists(f"The domain {domain.name} belongs to somebody else on this server.") from None
+    if not ports.settings.require_alignment and await tx.domains.by_name(domain.name) is None:
+        domain = replace(domain, owned_at=ports.clock.now())  # where nobody asks DNS, whoever comes first owns it
+    await tx.domains.add(domain)
     await audit.record(tx, ports, caller, "domain.added", domain.id)
     return domain
 
@@ -352,14 +361,33 @@ async def page(ports: Ports, caller: Caller, after: str | None, limit: int) -> l
 
 
 async def inspect(ports: Ports, caller: Caller, domain_id: str) -> Checks:
-    """Look at the domain's records in DNS as they are now."""
+    """Look at the domain's records in DNS as they are now, and at the keys of whoever owns the name so far."""
     domain = await get(ports, caller, domain_id)
-    return await ports.resolver.resolve_afresh(inspection(domain, ports.settings))
+    checks = await ports.resolver.resolve_afresh(inspection(domain, ports.settings))
+    owner = await ports.store.read(lambda tx: tx.domains.by_name(domain.name))
+    if owner is None or owner.id == domain.id or not _proven(checks):
+        return checks
+    still = await ports.resolver.resolve_afresh(_key_inspection(owner, ports.settings))
+    gone = not {Found.VALID, Found.UNKNOWN} & {check.found for check in still}
+    return replace(checks, vacated=owner.id if gone else None)
+
+
+def _key_inspection(domain: Domain, settings: Settings) -> Asks[tuple[Check, ...]]:
+    wanted = [record for record in records(domain, settings) if record.purpose is Purpose.DKIM]
+    answers = yield from ask_all([Question(record.name, record.type) for record in wanted])
+    return tuple(_check(record, reply, {}) for record, reply in zip(wanted, answers, strict=True))
+
+
+def _proven(checks: Checks) -> bool:
+    """Whether DNS has a key of this very row: only who controls the name can have put it there, and only for this tenant."""
+    return any(check.record.purpose is Purpose.DKIM and check.found is Found.VALID for check in checks.checks)
 
 
 async def verified(tx: Tx, ports: Ports, caller: Caller, domain_id: str, checks: Checks) -> Domain:
     """Keep the result of an inspection, and tell when it changed something."""
-    domain = await load(tx, caller, domain_id)
+    domain = await _owned(tx, ports, await load(tx, caller, domain_id), checks)
+    if domain.owned_at is None and checks.status is Alignment.ALIGNED:
+        checks = replace(checks, status=Alignment.PENDING, detail=OWNED_ELSEWHERE)
     # An aligned domain does not lose that word because DNS was silent for a moment; what was seen to be wrong counts.
     silent = {check.found for check in checks.checks if check.record.purpose.required} - {Found.VALID} == {Found.UNKNOWN}
     status = domain.status if silent else checks.status
@@ -378,6 +406,25 @@ async def verified(tx: Tx, ports: Ports, caller: Caller, domain_id: str, checks:
         await publish(tx, ports, event, tenant_id=caller.tenant_id, mailbox_id=None, data=data)
     await audit.record(tx, ports, caller, "domain.verified", domain.id, {"status": status.value})
     return changed
+
+
+async def _owned(tx: Tx, ports: Ports, domain: Domain, checks: Checks) -> Domain:
+    """The domain, as its owner where DNS shows so: the first of all tenants, or the next once the first one's keys are gone."""
+    if domain.owned_at is not None or not _proven(checks):
+        return domain
+    owner = await tx.domains.by_name(domain.name)
+    if owner is not None and checks.vacated != owner.id:
+        return domain
+    if owner is not None:
+        await _lose(tx, ports, owner)
+    return replace(domain, owned_at=ports.clock.now())
+
+
+async def _lose(tx: Tx, ports: Ports, owner: Domain) -> None:
+    await tx.domains.put(replace(owner, owned_at=None, status=Alignment.MISALIGNED))
+    data = {"domain_id": owner.id, "domain": owner.name, "status": Alignment.MISALIGNED.value, "detail": LOST, "records": []}
+    await publish(tx, ports, EventType.DOMAIN_DEGRADED, tenant_id=owner.tenant_id, mailbox_id=None, data=data)
+    await audit.record(tx, ports, system(owner.tenant_id), "domain.lost", owner.id)
 
 
 def as_json(checks: Checks) -> Json:

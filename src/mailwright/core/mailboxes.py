@@ -47,8 +47,8 @@ async def create(tx: Tx, ports: Ports, caller: Caller, wanted: NewMailbox) -> Ma
     if wanted.client_id and (known := await tx.mailboxes.by_client_id(caller.tenant_id, wanted.client_id)):
         return known
     address = _own_form("address", wanted.address)
-    domain = await tx.domains.by_name(address.rpartition("@")[2])
-    if domain is None or domain.tenant_id != caller.tenant_id:
+    domain = await tx.domains.named(caller.tenant_id, address.rpartition("@")[2])
+    if domain is None:
         raise InvalidInput.at("address", f"add the domain {address.rpartition('@')[2]} first: POST /v1/domains")
     _check_overseer(wanted.oversight_mode, wanted.overseer)
     agent = await _agent_for(tx, ports, caller, wanted, address)

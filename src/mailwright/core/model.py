@@ -240,6 +240,7 @@ class Domain:
     smarthost: Smarthost | None = None
     client_id: str | None = None
     identity_keys: tuple[IdentityKey, ...] = ()
+    owned_at: int | None = None  # when DNS showed a key of this row: of all tenants that add a name, one owns it
 
 
 @dataclass(frozen=True, slots=True)

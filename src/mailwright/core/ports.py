@@ -167,7 +167,10 @@ class Keys(Table[ApiKey], Protocol):
 
 class Domains(Table[Domain], Protocol):
     async def by_name(self, name: str) -> Domain | None:
-        """Across tenants: a domain belongs to one."""
+        """Across tenants: the one row that owns the name."""
+
+    async def named(self, tenant_id: str, name: str) -> Domain | None:
+        """The tenant's row of that name, whether it owns it or not."""
 
     async def page(self, tenant_id: str, after: str | None, limit: int) -> list[Domain]: ...
 
@@ -178,7 +181,10 @@ class Agents(Table[Agent], Protocol):
 
 class Mailboxes(Table[Mailbox], Protocol):
     async def by_address(self, address: str) -> Mailbox | None:
-        """Across tenants, case-insensitively: this is how incoming mail finds its tenant."""
+        """Across tenants, case-insensitively, on the domain that owns its name: this is how incoming mail finds its tenant."""
+
+    async def addressed(self, tenant_id: str, address: str) -> Mailbox | None:
+        """The tenant's mailbox of that address, case-insensitively."""
 
     async def advance(self, mailbox_id: str, uids: int) -> tuple[int, int]:
         """Take `uids` UIDs and one MODSEQ: the first new UID and the new MODSEQ (I8)."""

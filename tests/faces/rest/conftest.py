@@ -113,6 +113,7 @@ async def furnish(tx: Tx, ports: Ports, name: str) -> House:
     tenant, _, operator = await accounts.bootstrap(tx, ports, name)
     caller = accounts.system(tenant.id)
     domain = Domain(ports.ids.new("dom"), tenant.id, f"{name}.example.com", Alignment.ALIGNED, (), "none", ports.clock.now())
+    domain = replace(domain, owned_at=ports.clock.now())
     await tx.domains.add(domain)
     agent = await agents.create(tx, ports, caller, agents.NewAgent("ada"))
     wanted = mailboxes.NewMailbox(f"ada@{domain.name}", "Ada", agent.id, OversightMode.AUTONOMOUS)

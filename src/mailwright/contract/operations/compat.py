@@ -84,7 +84,7 @@ async def _owned(ports: Ports, caller: Caller, text: str) -> Mailbox:
     except InvalidAddress as wrong:
         raise InvalidInput.at("from", str(wrong)) from None
     address = f"{parsed.local_part.lower()}@{parsed.domain_ascii}"
-    mailbox = await ports.store.read(lambda tx: tx.mailboxes.by_address(address))
+    mailbox = await ports.store.read(lambda tx: tx.mailboxes.addressed(caller.tenant_id, address))
     if mailbox is None or not accounts.owns(caller, mailbox):
         raise FromNotOwned(details={"from": address})
     return mailbox

@@ -131,7 +131,8 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         tool="configure_domain",
         command="domain add",
         examples=(Example("A subdomain for agents", {"domain": "bots.example.org", "dmarc_policy": "none"}),),
-        notes="Publish `dns_records`, then verify. Nothing is sent from the domain before it is `aligned`.",
+        notes="Publish `dns_records`, then verify. Nothing is sent from the domain before it is `aligned`. "
+        "Whoever publishes a DKIM key of theirs owns the name: that somebody else has added it too takes nothing from them.",
     ),
     Operation(
         name="domains.list",

@@ -79,6 +79,10 @@ class Domain(Struct, frozen=True, kw_only=True):
     record_checks: Annotated[tuple[RecordCheck, ...], doc("The records as they stood when last looked at; empty before that.")]
     detail: Annotated[str | None, doc("What the last look came to, in a sentence.")]
     verified_at: Annotated[Time | None, doc("When the records were last looked at.")]
+    owned_at: Annotated[
+        Time | None,
+        doc("Since when DNS shows one of these DKIM keys, so that the name is this tenant's; no mail is received before."),
+    ]
     override_alignment: Annotated[bool, doc("Whether mail leaves although the records are not in place.")]
     smarthost: Annotated[SmarthostShown | None, doc("The relay that its mail goes through; null: straight to the receivers.")]
     created_at: Annotated[Time, doc("When it was added.")]
@@ -119,6 +123,7 @@ def domain(row: model.Domain, settings: Settings) -> Domain:
         record_checks=_record_checks(checks),
         detail=checks.get("detail"),
         verified_at=rfc3339_or_none(row.verified_at),
+        owned_at=rfc3339_or_none(row.owned_at),
         override_alignment=row.override_alignment,
         smarthost=_smarthost(row.smarthost),
         created_at=rfc3339(row.created_at),

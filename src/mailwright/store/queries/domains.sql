@@ -25,5 +25,9 @@ SELECT {columns} FROM domains WHERE tenant_id = :tenant_id AND id > :after ORDER
 SELECT {columns} FROM domains WHERE tenant_id = :tenant_id AND client_id = :client_id;
 
 -- by_name(name)
--- The one domain of that name, whose-ever it is: mail that comes in knows nothing but the name.
-SELECT {columns} FROM domains WHERE name = :name;
+-- The one domain that owns the name, whose-ever it is: mail that comes in knows nothing but the name.
+SELECT {columns} FROM domains WHERE name = :name AND owned_at IS NOT NULL;
+
+-- named(tenant_id, name)
+-- A tenant's own claim to a name, owned or not.
+SELECT {columns} FROM domains WHERE tenant_id = :tenant_id AND name = :name;

@@ -25,8 +25,13 @@ SELECT {columns} FROM mailboxes WHERE tenant_id = :tenant_id AND id > :after ORD
 SELECT {columns} FROM mailboxes WHERE tenant_id = :tenant_id AND client_id = :client_id;
 
 -- by_address(address_key)
--- The mailbox of an address, whose-ever it is: mail that comes in knows nothing but the address.
-SELECT {columns} FROM mailboxes WHERE address_key = :address_key;
+-- The mailbox of an address, whose-ever it is, on the domain that owns its name: mail that comes in knows nothing but the address.
+SELECT {columns} FROM mailboxes WHERE address_key = :address_key
+AND EXISTS (SELECT 1 FROM domains WHERE domains.id = mailboxes.domain_id AND domains.owned_at IS NOT NULL);
+
+-- addressed(tenant_id, address_key)
+-- A tenant's own mailbox of an address.
+SELECT {columns} FROM mailboxes WHERE tenant_id = :tenant_id AND address_key = :address_key;
 
 -- advance(id, uids)
 -- Take some UIDs and one MODSEQ. The mailbox was found by its tenant or its address before.

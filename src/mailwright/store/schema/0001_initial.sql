@@ -30,7 +30,7 @@ CREATE INDEX keys_page ON keys (tenant_id, id);
 CREATE TABLE domains (
     id                 TEXT PRIMARY KEY NOT NULL,
     tenant_id          TEXT NOT NULL,
-    name               TEXT NOT NULL UNIQUE,
+    name               TEXT NOT NULL,
     status             TEXT NOT NULL,
     dkim_keys          TEXT NOT NULL,
     dmarc_policy       TEXT NOT NULL,
@@ -41,9 +41,12 @@ CREATE TABLE domains (
     override_alignment INTEGER NOT NULL,
     smarthost          TEXT,
     client_id          TEXT,
-    identity_keys      TEXT NOT NULL
+    identity_keys      TEXT NOT NULL,
+    owned_at           INTEGER
 ) STRICT;
 CREATE INDEX domains_page ON domains (tenant_id, id);
+CREATE UNIQUE INDEX domains_name ON domains (name, tenant_id);
+CREATE UNIQUE INDEX domains_owner ON domains (name) WHERE owned_at IS NOT NULL;
 CREATE UNIQUE INDEX domains_client ON domains (tenant_id, client_id) WHERE client_id IS NOT NULL;
 
 CREATE TABLE agents (
@@ -59,7 +62,7 @@ CREATE INDEX agents_page ON agents (tenant_id, id);
 CREATE UNIQUE INDEX agents_name ON agents (tenant_id, name);
 CREATE UNIQUE INDEX agents_client ON agents (tenant_id, client_id) WHERE client_id IS NOT NULL;
 
--- address_key is the address in lower case: incoming mail finds its mailbox by it.
+-- address_key is the address in lower case: incoming mail finds its mailbox by it, on the domain that owns its name.
 CREATE TABLE mailboxes (
     id             TEXT PRIMARY KEY NOT NULL,
     tenant_id      TEXT NOT NULL,
@@ -76,8 +79,9 @@ CREATE TABLE mailboxes (
     overseer       TEXT,
     at_most_once   INTEGER NOT NULL,
     client_id      TEXT,
-    address_key    TEXT NOT NULL UNIQUE
+    address_key    TEXT NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX mailboxes_address ON mailboxes (address_key, domain_id);
 CREATE INDEX mailboxes_page ON mailboxes (tenant_id, id);
 CREATE INDEX mailboxes_domain ON mailboxes (domain_id, id);
 CREATE INDEX mailboxes_agent ON mailboxes (agent_id, id);

@@ -62,8 +62,12 @@ class Domains(ClientRows[Domain]):
         super().__init__(db, DOMAIN, _DOMAINS)
 
     async def by_name(self, name: str) -> Domain | None:
-        """The domain of that name, of any tenant."""
+        """The domain that owns the name, of any tenant."""
         return await self._one("by_name", name)
+
+    async def named(self, tenant_id: str, name: str) -> Domain | None:
+        """The tenant's row of that name."""
+        return await self._one("named", tenant_id, name)
 
 
 class Agents(ClientRows[Agent]):
@@ -82,8 +86,12 @@ class Mailboxes(ClientRows[Mailbox]):
         super().__init__(db, MAILBOX, _MAILBOXES)
 
     async def by_address(self, address: str) -> Mailbox | None:
-        """The mailbox of that address in whatever case, of any tenant."""
+        """The mailbox of that address in whatever case, of any tenant, on the domain that owns its name."""
         return await self._one("by_address", address.lower())
+
+    async def addressed(self, tenant_id: str, address: str) -> Mailbox | None:
+        """The tenant's mailbox of that address in whatever case."""
+        return await self._one("addressed", tenant_id, address.lower())
 
     async def advance(self, mailbox_id: str, uids: int) -> tuple[int, int]:
         """The first of `uids` new UIDs, and the new MODSEQ; raises KeyError."""

@@ -32,9 +32,10 @@ class MemoryTx:
         self.journal = journal
         self.tenants: ports.Tenants = Tenants(journal)
         self.keys: ports.Keys = Keys(journal)
-        self.domains: ports.Domains = Domains(journal)
+        domains = Domains(journal)
+        self.domains: ports.Domains = domains
         self.agents: ports.Agents = Agents(journal)
-        self.mailboxes: ports.Mailboxes = Mailboxes(journal)
+        self.mailboxes: ports.Mailboxes = Mailboxes(journal, domains)
         self.messages: ports.Messages = Messages(journal)
         self.threads: ports.Threads = Threads(journal)
         self.queue: ports.Queue = Queue(journal)

@@ -50,11 +50,19 @@ class Keys(Table[ApiKey]):
 class Domains(Table[Domain]):
     """`core.ports.Domains`."""
 
-    unique = (lambda row: row.name, client_key)
+    unique = (
+        lambda row: (row.tenant_id, row.name),
+        lambda row: None if row.owned_at is None else row.name,
+        client_key,
+    )
 
     async def by_name(self, name: str) -> Domain | None:
-        """The domain of that name, of any tenant."""
-        return self.find(None, lambda row: row.name == name)
+        """The domain that owns the name, of any tenant."""
+        return self.find(None, lambda row: row.name == name and row.owned_at is not None)
+
+    async def named(self, tenant_id: str, name: str) -> Domain | None:
+        """The tenant's row of that name."""
+        return self.find(tenant_id, lambda row: row.name == name)
 
 
 class Agents(Table[Agent]):
@@ -66,12 +74,25 @@ class Agents(Table[Agent]):
 class Mailboxes(Table[Mailbox]):
     """`core.ports.Mailboxes`."""
 
-    unique = (lambda row: row.address.lower(), client_key)
+    unique = (lambda row: (row.domain_id, row.address.lower()), client_key)
     fixed = ("uid_validity", "uid_next", "modseq")
 
+    def __init__(self, journal: Journal, domains: Domains) -> None:
+        """Empty."""
+        super().__init__(journal)
+        self._domains = domains
+
     async def by_address(self, address: str) -> Mailbox | None:
-        """The mailbox of that address in whatever case, of any tenant."""
-        return self.find(None, lambda row: row.address.lower() == address.lower())
+        """The mailbox of that address in whatever case, of any tenant, on the domain that owns its name."""
+        return self.find(None, lambda row: row.address.lower() == address.lower() and self._received(row))
+
+    def _received(self, row: Mailbox) -> bool:
+        domain = self._domains.rows.get(row.domain_id)
+        return domain is not None and domain.owned_at is not None
+
+    async def addressed(self, tenant_id: str, address: str) -> Mailbox | None:
+        """The tenant's mailbox of that address in whatever case."""
+        return self.find(tenant_id, lambda row: row.address.lower() == address.lower())
 
     async def advance(self, mailbox_id: str, uids: int) -> tuple[int, int]:
         """The first of `uids` new UIDs, and the new MODSEQ; raises KeyError."""
