@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import logging
 import os
 import secrets
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,16 +30,16 @@ from mailwright.contract.events import encode
 from mailwright.core import accounts
 from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Host, Ports, Settings, Tx
-from mailwright.examiners import Examiners, Here
 from mailwright.faces import rest, smtp
+from mailwright.logs import set_up_log as set_up
 from mailwright.net import tls
 from mailwright.net.certificates import Certificate, keep_renewed, unusable
 from mailwright.net.courier import Courier, CourierOptions
 from mailwright.net.poster import LOCAL, Poster, PosterOptions
 from mailwright.net.resolver import Resolver, ResolverOptions
+from mailwright.smtpd import Setup, Smtpd
 from mailwright.store.sqlite import FolderInUse, NewerDatabase, open_store
 from mailwright.system import privileges, supervisor
-from mailwright.wire.smtp_server import Options as Protocol
 from mailwright.workers import Deliveries, Tellings, keep_house
 
 T = TypeVar("T")
@@ -197,19 +195,17 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     api_certificate = _api_certificate(config, smtp_certificate)
     settings = settings_of(config, secret=_secret(data / "return-path.secret"), public_url=public_url)
     poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
-    examiner = await _examiners(config, closing) or Here(resolver)
-    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings, examiner)
+    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings)
     now = ports.clock.now()
     await store.write(lambda tx: tx.queue.release(now))
     await store.write(lambda tx: tx.webhooks.release(now))
     operator_key = await _first_key(ports, data)
     registry = CollectorRegistry()
-    options = replace(smtp_options(config), context=smtp_certificate.context, metrics=smtp.metrics(registry))
-    mx = await smtp.serve([smtp.Listen(bound=sockets.smtp)], smtp.reception(ports), options)
-    local = Host(settings.hostname, (reachable(mx.sockets[0].getsockname()[0]),), mx.port)
-    running = Running(config, ports, public_url, mx.port, operator_key, closing)
+    mx_host, mx_port = sockets.smtp.getsockname()[:2]
+    local = Host(settings.hostname, (reachable(mx_host),), mx_port)
+    running = Running(config, ports, public_url, mx_port, operator_key, closing)
     running.certificates += {smtp_certificate, api_certificate or smtp_certificate}
-    running.faces.append(partial(mx.close, config.server.drain_seconds))
+    receiving = await _serve_smtp(running, sockets.smtp, registry, smtp_certificate)
     stop = running.stopping
     loops = [
         Deliveries(ports, local).run(stop),
@@ -218,7 +214,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
         keep_renewed(running.certificates, running.reread, stop),
     ]
     running.loops += [asyncio.create_task(loop) for loop in loops]
-    running.faces.append(await _serve_api(running, sockets.api, registry, api_certificate))
+    running.faces.append(await _serve_api(running, sockets.api, registry, api_certificate, receiving))
     return running
 
 
@@ -232,14 +228,36 @@ def _resolver_options(config: Config) -> ResolverOptions:
     return ResolverOptions(config.dns.nameservers, trust_ad=config.dns.validating, timeout=config.dns.timeout)
 
 
-async def _examiners(config: Config, closing: list[Callable[[], object]]) -> Examiners | None:
-    count = config.smtp.examiners if config.smtp.examiners >= 0 else (os.cpu_count() or 1) - 1
+async def _serve_smtp(
+    running: Running, listener: socket.socket, registry: CollectorRegistry, certificate: Certificate
+) -> Callable[[], bool]:
+    """Take mail, in processes of its own or in this one; what tells whether mail can come in."""
+    config, ports = running.config, running.ports
+    count = config.smtp.processes if config.smtp.processes >= 0 else os.cpu_count() or 1
+    grace = config.server.drain_seconds
+    options = smtp_options(config)
     if count == 0:
-        return None
-    examiners = Examiners(count, _resolver_options(config))
-    closing.append(examiners.close)
-    await examiners.start()
-    return examiners
+        options = replace(options, context=certificate.context, metrics=smtp.metrics(registry))
+        mx = await smtp.serve([smtp.Listen(bound=listener)], smtp.reception(ports), options)
+        running.faces.append(partial(mx.close, grace))
+        return lambda: True
+    setup = Setup(
+        replace(ports.settings, verp_secret=b""),
+        _resolver_options(config),
+        options.protocol,
+        str(Path(config.server.data) / "incoming"),
+        certificate=str(certificate.paths[0]),
+        key=str(certificate.paths[1]),
+        log_level=config.log.level,
+        log_json=config.log.json_lines,
+    )
+    processes = Smtpd(count, ports, setup, options.doors)
+    running.faces.append(partial(processes.close, grace))
+    running.closing.append(partial(processes.close, 0))
+    await processes.start()
+    processes.listen(listener)
+    registry.register(processes.totals)
+    return lambda: processes.ready
 
 
 def _courier_options(config: Config) -> CourierOptions:
@@ -279,9 +297,13 @@ class _Api(uvicorn.Server):
 
 
 async def _serve_api(
-    running: Running, listener: socket.socket, registry: CollectorRegistry, certificate: Certificate | None
+    running: Running,
+    listener: socket.socket,
+    registry: CollectorRegistry,
+    certificate: Certificate | None,
+    receiving: Callable[[], bool],
 ) -> Callable[[], Coroutine[Any, Any, None]]:
-    application = rest.create_app(running.ports, rest.Options(registry=registry))
+    application = rest.create_app(running.ports, rest.Options(registry=registry, receiving=receiving))
     grace = running.config.server.drain_seconds
     settings = uvicorn.Config(
         application,
@@ -459,17 +481,5 @@ async def until_signal() -> None:
 
 
 def set_up_log(config: Config) -> None:
-    """Structured lines on standard error."""
-    render: Any = structlog.processors.JSONRenderer() if config.log.json_lines else structlog.dev.ConsoleRenderer(colors=False)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            render,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, config.log.level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+    """As the configuration says."""
+    set_up(config.log.level, json_lines=config.log.json_lines)

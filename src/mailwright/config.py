@@ -62,9 +62,9 @@ class Smtp(Struct, frozen=True, forbid_unknown_fields=True):
     recipients_limit: Annotated[
         int, _about("The most recipients of one message (RFC 5321 §4.5.3.1.8 asks for 100).", ge=100)
     ] = 100
-    examiners: Annotated[
+    processes: Annotated[
         int,
-        _about("Processes that check and parse incoming messages beside this one; -1: one for each further processor.", ge=-1),
+        _about("Processes that speak SMTP and check what comes in; 0: only this one; -1: one for each processor.", ge=-1),
     ] = -1
     connections_limit: Annotated[int, _about("Connections at once, all peers together.", ge=1)] = 1000
     connections_per_ip: Annotated[

@@ -16,13 +16,23 @@ def add(cli: typer.Typer) -> None:
     cli.command()(local)
 
 
-def serve(config: ConfigFile = None) -> None:
+def serve(
+    config: ConfigFile = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes that speak SMTP, sharing the ports; instead of `smtp.processes`.", min=-1)
+    ] = None,
+) -> None:
     """Run a server from a configuration file and the environment, until a signal."""
+    import msgspec
+
     from mailwright import app
     from mailwright.config import ConfigError, load
 
     try:
-        app.run(load(config))
+        chosen = load(config)
+        if processes is not None:
+            chosen = msgspec.structs.replace(chosen, smtp=msgspec.structs.replace(chosen.smtp, processes=processes))
+        app.run(chosen)
     except (ConfigError, app.CannotStart) as wrong:
         typer.echo(f"mailwright: {wrong}", err=True)
         raise typer.Exit(2) from None

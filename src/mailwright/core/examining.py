@@ -1,7 +1,7 @@
 """What is there to know of an incoming message, before anybody is told of it? Authenticated, read, and the trace written.
 
 Pure: asks DNS by yielding questions, and gives a value that can cross to another process and back; so this, the larger part
-of the work on a message and the one that strangers' bytes pass through, can be done in a process of its own (examiners.py).
+of the work on a message and the one that strangers' bytes pass through, can be done in a process of its own (smtpd/).
 Not here: whose mailbox it is for, and filing it (receiving.py).
 """
 
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 
 from mailwright.core.arrivals import EVENT_TEXT, SUSPICIOUS
 from mailwright.core.errors import BlockedByPolicy, MailLoop, UnusableMessage
@@ -30,6 +32,8 @@ from mailwright.mailauth.dmarc import DmarcVerdict
 from mailwright.mailauth.summary import summary
 
 READ = 4 * EVENT_TEXT  # bytes, of which that many characters are made in any script
+_SPECIAL = re.compile(r"[()<>\\;]")
+_date = lru_cache(maxsize=4)(formatdate)  # of this second, for all messages that come in it
 MAX_ADDRESSES = 200  # of To and of Cc, kept as facts
 
 
@@ -179,7 +183,7 @@ def _trace(envelope: Envelope, authentication: Authentication, identity: provena
     protocol = peer.protocol + ("S" if peer.tls and not peer.protocol.endswith("S") else "")
     received = (
         f"Received: from {_printable(peer.helo) or 'unknown'} ([{_literal(peer.ip)}]){secured}\r\n"
-        f"\tby {host} with {protocol}{single};\r\n\t{formatdate(envelope.now // 1000)}\r\n"
+        f"\tby {host} with {protocol}{single};\r\n\t{_date(envelope.now // 1000)}\r\n"
     )
     results = authentication_results(authentication, host, _identity_result(identity))
     return f"Return-Path: <{_printable(envelope.mail_from)}>\r\n".encode() + results + received.encode()
@@ -203,7 +207,9 @@ def delivered_to(trace: bytes, address: str) -> bytes:
 
 
 def _printable(text: str) -> str:
-    return "".join(c for c in text if c.isprintable() and c not in "()<>\\;")[:255]
+    if text.isprintable() and not _SPECIAL.search(text):
+        return text[:255]
+    return "".join(c for c in text if c.isprintable() and not _SPECIAL.match(c))[:255]
 
 
 def _literal(ip: str) -> str:

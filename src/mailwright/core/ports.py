@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from mailwright.core.model import (
     Agent,
@@ -32,9 +32,6 @@ from mailwright.core.model import (
 from mailwright.mail.header import Raw
 from mailwright.mail.questions import Asks
 from mailwright.mail.references import Candidate
-
-if TYPE_CHECKING:  # what a port takes and gives; else everything would stand on top of mailauth
-    from mailwright.core.examining import Envelope, Examined
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -97,6 +94,9 @@ class Blobs(Protocol):
 
     def spool(self) -> Spool:
         """A new empty spool."""
+
+    def adopt(self, name: str) -> Spool:
+        """A spool that another process of ours filled: the file of that name in the spools' folder. Raises OSError."""
 
     async def settle(self, spool: Spool, blob_id: str) -> None:
         """Make it durable under that id, ready for `Tx.blobs.add`. Small ones wait for the transaction itself."""
@@ -549,19 +549,6 @@ class Cpu(Protocol):
     async def run(self, work: Callable[[], T]) -> T: ...
 
 
-class Examiner(Protocol):
-    """Looks at incoming messages somewhere else, in a process of its own. Raises what `examining.examine` raises."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether it takes messages now."""
-
-    async def examine(self, raw: bytes, envelope: Envelope) -> Examined: ...
-
-    async def examine_file(self, path: str, envelope: Envelope) -> Examined:
-        """As `examine`, a message too large to be carried about."""
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What core needs to know of the configuration; config.py explains each."""
@@ -595,4 +582,3 @@ class Ports:
     clock: Clock
     ids: Ids
     settings: Settings
-    examiner: Examiner | None = None  # None: messages are examined here

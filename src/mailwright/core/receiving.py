@@ -1,8 +1,9 @@
 """Receiving: from the envelope to a message that is filed in its thread and told.
 
-The steps, in order: whom each recipient stands for (`recipient`) · examine the message (examining.py: hops, author, SPF, DKIM,
-DMARC, trace) · keep the bytes · in one transaction, take in reports to our return paths (returning.py) and file it in each
-mailbox: thread, message, event, log.
+The steps, in order: whom each recipient stands for (`recipient`) · look at the message (`look`: is it a report to one of our
+return paths? else examining.py: hops, author, SPF, DKIM, DMARC, trace) · keep the bytes · in one transaction (`take`), take in
+the report (returning.py) or file the message in each mailbox: thread, message, event, log.
+`look` is pure, so it can be done in the process that speaks SMTP (smtpd/), away from the store.
 A refusal leaves nothing behind, and nothing is ever bounced afterwards (I4): we say no while the peer still listens.
 Not here: SMTP (faces/smtp).
 """
@@ -15,15 +16,17 @@ from dataclasses import dataclass, replace
 from mailwright.core import approvals, arrivals, audit, policy, return_path, returning, threads, trust
 from mailwright.core.accounts import system
 from mailwright.core.errors import RelayDenied, UnknownRecipient
-from mailwright.core.examining import Envelope, Examined, delivered_to, examine, refuse_loops
+from mailwright.core.examining import Envelope as Envelope
+from mailwright.core.examining import Examined, delivered_to, examine, refuse_loops
 from mailwright.core.examining import Peer as Peer
 from mailwright.core.mailboxes import own_local_part
 from mailwright.core.model import Direction, Mailbox, Message, MessageStatus
-from mailwright.core.ports import Ports, Settings, Spool, Tx
+from mailwright.core.ports import Ports, Resolver, Settings, Spool, Tx
 from mailwright.core.sending import IN_MEMORY
 from mailwright.mail.arf import Complaint
 from mailwright.mail.dsn import Dsn
 from mailwright.mail.header import Raw, parse_header
+from mailwright.mail.questions import Asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,16 @@ class Recipient:
     delivery_id: str | None = None
     role: bool = False  # postmaster@ or abuse@ without a mailbox of that name
     thread_id: str | None = None  # where the conversation is known: that of the delivery's message
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it came in, and all that there is to know of it but its bytes."""
+
+    mail_from: str
+    recipients: tuple[Recipient, ...]
+    report: Dsn | Complaint | None  # to a return path of ours
+    examined: Examined | None  # None where nobody but return paths is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,41 +101,74 @@ async def _lookup(tx: Tx, ports: Ports, local: str, domain: str) -> Recipient | 
 
 async def receive(ports: Ports, peer: Peer, mail_from: str, recipients: Sequence[Recipient], spool: Spool) -> Receipt:
     """Take responsibility for a message, or raise the refusal that the peer shall hear; durable when this returns."""
-    raw = spool.raw()
-    boxes = {one.mailbox.id: one for one in reversed(recipients) if one.mailbox is not None}
+    peer = seen_from_outside(ports.settings, peer, mail_from)
+    envelope = envelope_of(ports.settings, peer, mail_from, recipients, ports.clock.now())
+    return await take(ports, await looked_at(ports.resolver, spool.raw(), envelope, recipients), spool)
+
+
+async def looked_at(resolver: Resolver, raw: Raw, envelope: Envelope, recipients: Sequence[Recipient]) -> Arrival:
+    """`look`, with this resolver; a large message is read where it holds up nobody."""
+    resolve = resolver.resolve_aside if len(raw) > IN_MEMORY else resolver.resolve
+    return await resolve(look(raw, envelope, recipients))
+
+
+def envelope_of(settings: Settings, peer: Peer, mail_from: str, recipients: Sequence[Recipient], now: int) -> Envelope:
+    """With what a message came; `now` in milliseconds."""
+    rcpt_to = tuple(one.address for one in recipients)
+    return Envelope(peer, mail_from, rcpt_to, settings.hostname, now, settings.honor_reject, settings.received_limit)
+
+
+def is_ourselves(settings: Settings, peer: Peer) -> bool:
+    """Whether the peer looks like our own end: mail of one mailbox here for another goes out and comes in."""
+    return peer.ip in (*settings.inner_addresses, *settings.addresses) and peer.helo.lower() == settings.hostname.lower()
+
+
+def seen_from_outside(settings: Settings, peer: Peer, mail_from: str) -> Peer:
+    """Ourselves, with mail of one mailbox here for another, have the address that the domain's SPF record knows."""
+    if not (settings.addresses and is_ourselves(settings, peer)):
+        return peer
+    local, _, domain = mail_from.rpartition("@")
+    path = domain.startswith(f"{settings.bounce_label}.") and return_path.read(settings.verp_secret, local) is not None
+    return replace(peer, ip=settings.addresses[0]) if path else peer
+
+
+def look(raw: Raw, envelope: Envelope, recipients: Sequence[Recipient]) -> Asks[Arrival]:
+    """Find out all that there is to know of a message. Raises MailLoop, and what `examine` raises."""
+    report = None
     returned = [one for one in recipients if one.delivery_id is not None]
-    report = await _report_aside(ports, mail_from, raw) if returned else None
+    if returned:
+        header = parse_header(raw)
+        refuse_loops(header, envelope.received_limit, ())
+        report = returning.read_report(header, raw, envelope.mail_from)
+    examined = None
+    if report is None or len(returned) < len(recipients):
+        examined = yield from examine(raw, envelope)
+    return Arrival(envelope.mail_from, tuple(recipients), report, examined)
+
+
+async def take(ports: Ports, arrival: Arrival, spool: Spool) -> Receipt:
+    """Keep the message and file it, or raise the refusal that the peer shall hear; durable when this returns."""
+    boxes = {one.mailbox.id: one for one in reversed(arrival.recipients) if one.mailbox is not None}
+    returned = [one for one in arrival.recipients if one.delivery_id is not None]
+    report = arrival.report
     if returned and report is None:
         boxes = await ports.store.read(lambda tx: _letters(tx, returned)) | boxes
     if report is None and not boxes:
         raise UnknownRecipient("The mailbox that this return path was made for is gone.")
-    examined = await _examined(ports, spool, _envelope(ports, peer, mail_from, recipients)) if boxes else None
     blob_id = ports.ids.new("blb")
     await ports.store.blobs.settle(spool, blob_id)
 
     async def script(tx: Tx) -> list[str]:
         await tx.blobs.add(blob_id, spool)
         ids = await _take_reports(tx, ports, returned, report, blob_id) if report is not None else []
-        if examined is not None:
-            filing = _Filing(mail_from, examined, blob_id, spool.size)
+        if arrival.examined is not None:
+            filing = _Filing(arrival.mail_from, arrival.examined, blob_id, spool.size)
             ids += [await _file(tx, ports, filing, one) for one in boxes.values()]
         if not ids:
             raise UnknownRecipient("The delivery that this return path was made for is gone.")
         return ids
 
     return Receipt(tuple(await ports.store.write(script)))
-
-
-async def _report_aside(ports: Ports, mail_from: str, raw: Raw) -> Dsn | Complaint | None:
-    if len(raw) > IN_MEMORY:  # beside the loop, where it holds up nobody
-        return await ports.cpu.run(lambda: _report(ports, mail_from, raw))
-    return _report(ports, mail_from, raw)
-
-
-def _report(ports: Ports, mail_from: str, raw: Raw) -> Dsn | Complaint | None:
-    header = parse_header(raw)
-    refuse_loops(header, ports.settings.received_limit, ())
-    return returning.read_report(header, raw, mail_from)
 
 
 async def _letters(tx: Tx, returned: Sequence[Recipient]) -> dict[str, Recipient]:
@@ -141,33 +187,6 @@ async def _take_reports(
 ) -> list[str]:
     ids = [one.delivery_id for one in returned if one.delivery_id is not None]
     return [one for one in ids if await returning.apply(tx, ports, one, report, blob_id)]
-
-
-def _envelope(ports: Ports, peer: Peer, mail_from: str, recipients: Sequence[Recipient]) -> Envelope:
-    settings = ports.settings
-    rcpt_to = tuple(one.address for one in recipients)
-    now = ports.clock.now()
-    peer = _as_others_see_it(settings, peer, mail_from)
-    return Envelope(peer, mail_from, rcpt_to, settings.hostname, now, settings.honor_reject, settings.received_limit)
-
-
-def _as_others_see_it(settings: Settings, peer: Peer, mail_from: str) -> Peer:
-    """Ourselves, with mail of one mailbox here for another, have the address that the domain's SPF record knows."""
-    local, _, domain = mail_from.rpartition("@")
-    ours = peer.ip in (*settings.inner_addresses, *settings.addresses) and peer.helo.lower() == settings.hostname.lower()
-    path = domain.startswith(f"{settings.bounce_label}.") and return_path.read(settings.verp_secret, local) is not None
-    return replace(peer, ip=settings.addresses[0]) if ours and path and settings.addresses else peer
-
-
-async def _examined(ports: Ports, spool: Spool, envelope: Envelope) -> Examined:
-    raw = spool.raw()
-    if len(raw) > IN_MEMORY:
-        if ports.examiner is not None and spool.path is not None:
-            return await ports.examiner.examine_file(spool.path, envelope)
-        return await ports.resolver.resolve_aside(examine(raw, envelope))
-    if ports.examiner is not None:
-        return await ports.examiner.examine(bytes(raw), envelope)
-    return await ports.resolver.resolve(examine(raw, envelope))
 
 
 # --- file ---------------------------------------------------------------------------------------------------------------

@@ -182,7 +182,7 @@ def _free_port() -> int:
 def _config(options: Options, data: Path, dns_port: int, receivers_port: int) -> Config:
     return Config(
         server=Server(hostname=HOSTNAME, addresses=("127.0.0.1",), data=str(data)),
-        smtp=Smtp(host="127.0.0.1", port=_port(options, "mx"), examiners=0),
+        smtp=Smtp(host="127.0.0.1", port=_port(options, "mx"), processes=0),
         api=Api(host="127.0.0.1", port=_port(options, "api")),
         dns=Dns(nameservers=(f"127.0.0.1:{dns_port}",), timeout=2.0),
         delivery=Delivery(port=receivers_port, allow_private=True),

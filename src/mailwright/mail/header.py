@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeAlias
@@ -64,6 +65,11 @@ class Header:
         for field in self.fields:
             table.setdefault(field.name, []).append(field)
         return table
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names that occur, in lower case, each once."""
+        return self._by_name.keys()
 
     def all(self, name: str) -> list[Field]:
         """Every field of that name (lower case), top to bottom."""

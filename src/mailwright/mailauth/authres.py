@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FIELD = "authentication-results"
 WIDTH = 78
+SHORT = 256  # characters: never too long, whatever they are
 MAX_VALUE = 400  # octets of one rendered value: an address fits, and with every character escaped a line still has room
 MAX_RESULTS = 200
 
@@ -350,6 +351,8 @@ def _quote(text: str) -> str:
 
 
 def _bare_or_quoted(value: str) -> str:
+    if len(value) < SHORT and _BARE.fullmatch(value):  # as nearly every value is
+        return value
     text = _clean(value)
     return text if _BARE.fullmatch(text) else _quote(text)
 

@@ -41,6 +41,15 @@ class FileSpool:
         self._path = ""
         self._map: mmap.mmap | None = None
 
+    @classmethod
+    def adopt(cls, path: Path) -> FileSpool:
+        """The spool whose file that is; raises OSError."""
+        spool = cls(path.parent)
+        spool._file = os.open(path, os.O_RDWR)
+        spool._path = str(path)
+        spool.size = os.fstat(spool._file).st_size
+        return spool
+
     @property
     def is_large(self) -> bool:
         """Whether it is in a file."""
@@ -126,17 +135,21 @@ class BlobFolder:
     def __init__(self, folder: Path) -> None:
         """Make the folders; temporary files of a server that died are removed."""
         self._files = folder / "blobs"
-        self._incoming = folder / "incoming"
+        self.incoming = folder / "incoming"
         self._durable: set[Path] = set()
-        for one in (self._files, self._incoming):
+        for one in (self._files, self.incoming):
             one.mkdir(mode=0o700, exist_ok=True)
-        for stray in self._incoming.iterdir():
+        for stray in self.incoming.iterdir():
             stray.unlink()
         sync_folder(folder)
 
     def spool(self) -> FileSpool:
         """A new empty spool."""
-        return FileSpool(self._incoming)
+        return FileSpool(self.incoming)
+
+    def adopt(self, name: str) -> FileSpool:
+        """The spool whose file has that name in our folder of spools; raises OSError."""
+        return FileSpool.adopt(self.incoming / Path(name).name)
 
     def path(self, blob_id: str) -> Path:
         """Where the blob of that id is, or would be."""

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import httpx2
 import jsonschema
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -13,6 +14,7 @@ from mailwright.contract.operations import OPERATIONS, Answer, Operation
 from mailwright.core.errors import every_refusal
 from mailwright.core.events import EventType
 from mailwright.core.model import OversightMode
+from mailwright.faces.rest import Options, close, create_app
 from mailwright.faces.rest.openapi import openapi
 
 DESCRIBED = json.loads(json.dumps(openapi(OPERATIONS, "https://mail.example.com/", "1.2.3"), default=list))
@@ -219,16 +221,15 @@ async def test_a_store_that_can_not_be_written_is_not_ready(world, monkeypatch):
     assert "disk" not in found.text
 
 
-async def test_a_server_none_of_whose_examining_processes_is_up_is_not_ready(world):
-    class Examiner:
-        ready = False
-
-    examiner = Examiner()
-    object.__setattr__(world.ports, "examiner", examiner)
-    found = await world.call("GET", "/readyz", key="")
-    assert (503, "examination_failed") == (found.status_code, found.json()["error"]["code"])
-    examiner.ready = True
-    assert 200 == (await world.call("GET", "/readyz", key="")).status_code
+async def test_a_server_none_of_whose_smtp_processes_is_up_is_not_ready(world):
+    up = []
+    app = create_app(world.ports, Options(receiving=lambda: bool(up)))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://mail.example.com") as http:
+        found = await http.get("/readyz")
+        assert (503, "examination_failed") == (found.status_code, found.json()["error"]["code"])
+        up.append(True)
+        assert 200 == (await http.get("/readyz")).status_code
+    close(app)
 
 
 async def test_requests_are_counted_by_operation_and_never_by_path(world):

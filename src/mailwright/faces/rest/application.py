@@ -37,6 +37,7 @@ class Options:
     registry: CollectorRegistry | None = None  # None: one of this face alone
     body_memory: int = 256 * 1024 * 1024  # bytes of all bodies that are worked on at a time
     pace: Pace = field(default_factory=Pace)
+    receiving: Callable[[], bool] = lambda: True  # whether mail can come in now
 
 
 def create_app(ports: Ports, options: Options | None = None) -> Starlette:
@@ -44,7 +45,7 @@ def create_app(ports: Ports, options: Options | None = None) -> Starlette:
     chosen = options or Options()
     registry = chosen.registry or CollectorRegistry()
     bell = Bell(ports.store, chosen.pace)
-    extra = [("GET", page.path, page.page) for page in _pages(ports, registry)]
+    extra = [("GET", page.path, page.page) for page in _pages(ports, registry, chosen.receiving)]
     desk = Desk(ports, tree([*_routes(), *extra]), metrics(registry), bell, Budget(chosen.body_memory))
 
     async def face(scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +80,7 @@ class _Placed:
     page: Page
 
 
-def _pages(ports: Ports, registry: CollectorRegistry) -> list[_Placed]:
+def _pages(ports: Ports, registry: CollectorRegistry, receiving: Callable[[], bool]) -> list[_Placed]:
     # Describing takes a tenth of a second: it is done once, when somebody asks.
     described = cache(lambda: openapi(OPERATIONS, ports.settings.public_url, version("mailwright")))
     written = cache(lambda: Reply(200, msgspec.json.encode(described())))
@@ -90,19 +91,19 @@ def _pages(ports: Ports, registry: CollectorRegistry) -> list[_Placed]:
         _Placed("/docs", Page("docs", for_people)),
         _Placed("/llms.txt", Page("llms", for_programs)),
         _Placed("/healthz", Page("healthz", lambda: Reply(200, b'{"status":"ok"}'))),
-        _Placed("/readyz", Page("readyz", _readiness(ports))),
+        _Placed("/readyz", Page("readyz", _readiness(ports, receiving))),
         _Placed("/metrics", Page("metrics", lambda: Reply(200, generate_latest(registry), b"text/plain; version=0.0.4"))),
     ]
 
 
-def _readiness(ports: Ports) -> Callable[[], Awaitable[Reply]]:
+def _readiness(ports: Ports, receiving: Callable[[], bool]) -> Callable[[], Awaitable[Reply]]:
     """Whether mail can be examined and the store can be written; one try a second at most, however many ask."""
     good_at: int | None = None
 
     async def ready() -> Reply:
         nonlocal good_at
-        if ports.examiner is not None and not ports.examiner.ready:
-            raise ExaminationFailed("No process that examines messages is up just now.")
+        if not receiving():
+            raise ExaminationFailed("No process that takes mail is up just now.")
         now = ports.clock.now()
         if good_at is None or not 0 <= now - good_at < READY_FOR:
 

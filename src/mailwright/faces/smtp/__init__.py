@@ -10,7 +10,7 @@ from mailwright.faces.smtp.conversation import Tarpit
 from mailwright.faces.smtp.doors import DoorLimits
 from mailwright.faces.smtp.metrics import Metrics, metrics
 from mailwright.faces.smtp.server import Listen, Server, ServerOptions, serve
-from mailwright.faces.smtp.translation import Reception, reception
+from mailwright.faces.smtp.translation import Reception, in_time, reception
 
 __all__ = [
     "DoorLimits",
@@ -21,6 +21,7 @@ __all__ = [
     "ServerOptions",
     "Tarpit",
     "Timing",
+    "in_time",
     "metrics",
     "reception",
     "serve",

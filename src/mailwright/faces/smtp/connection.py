@@ -16,7 +16,7 @@ from typing import Any, cast
 import structlog
 
 from mailwright.faces.smtp.conversation import Conversation, Tarpit
-from mailwright.faces.smtp.doors import Doors, plain_address
+from mailwright.faces.smtp.doors import Door, plain_address
 from mailwright.faces.smtp.metrics import Metrics
 from mailwright.faces.smtp.translation import BUG, SHUTTING_DOWN, TIMEOUT, Reception
 from mailwright.wire.smtp_server import Event, Options, Reply, Session, StartTls, State
@@ -47,7 +47,7 @@ class Shared:
     protocol: Options
     timing: Timing
     tarpit: Tarpit
-    doors: Doors
+    doors: Door
     context: ssl.SSLContext | None = None
     metrics: Metrics | None = None
     connections: set[Connection] = field(default_factory=set)
@@ -63,8 +63,10 @@ class Connection(asyncio.Protocol):
     _conversation: Conversation
     _timer: asyncio.TimerHandle
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, ip: str | None = None) -> None:
+        """`ip` where somebody else has accepted it, and knows."""
         self._shared = shared
+        self._ip = ip
         self._loop = asyncio.get_running_loop()
         self._admitted = self._eof = self._stuffed = False
         self._deadline = self._alarm = 0.0  # when time is up, and when we look whether it is: never later
@@ -77,7 +79,7 @@ class Connection(asyncio.Protocol):
         """Count, greet."""
         shared, now = self._shared, self._loop.time()
         self._transport = cast(asyncio.Transport, transport)
-        ip = plain_address(str((transport.get_extra_info("peername") or ("0.0.0.0",))[0]))
+        ip = self._ip or plain_address(str((transport.get_extra_info("peername") or ("0.0.0.0",))[0]))
         self._session = Session(shared.protocol, tls=transport.get_extra_info("ssl_object") is not None)
         self._conversation = Conversation(
             ip, self._session, shared.reception, shared.tarpit, self._flush, self._secured, shared.metrics

@@ -80,7 +80,7 @@ class Conversation:
             case Chunk(content):
                 self._keep(content)
             case RcptTo():
-                return self._on_recipient(event)
+                return None if self._is_known(event) else self._on_recipient(event)
             case MailFrom():
                 self._mail, self._recipients = event, []
                 self.session.accept()
@@ -150,6 +150,13 @@ class Conversation:
             spool.discard()
 
     # --- recipients ------------------------------------------------------------
+
+    def _is_known(self, event: RcptTo) -> bool:
+        found = self.reception.known(address_of(event.forward_path))
+        if found is not None:
+            self._recipients.append(found)
+            self.session.accept()
+        return found is not None
 
     async def _on_recipient(self, event: RcptTo) -> None:
         reply = OUR_FAULT

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mailwright.wire.smtp_server import Reply
 
@@ -29,9 +30,19 @@ class DoorLimits:
     per_minute: int = 300
 
 
+class Door(Protocol):
+    """Where connections come in. Each `admit` that gave None is followed by one `leave`."""
+
+    def admit(self, address: str, now: float) -> Reply | None:
+        """The reply that turns a connection away, or None."""
+
+    def leave(self, address: str) -> None:
+        """A connection that was admitted is over."""
+
+
 @dataclass(slots=True)
 class Doors:
-    """The counters. Each `admit` that gave None is followed by one `leave`."""
+    """The counters: a `Door`."""
 
     limits: DoorLimits
     open: int = 0

@@ -13,12 +13,16 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 from mailwright.faces.smtp.connection import Connection, Shared, Timing
 from mailwright.faces.smtp.conversation import Tarpit
-from mailwright.faces.smtp.doors import DoorLimits, Doors
+from mailwright.faces.smtp.doors import Door, DoorLimits, Doors
 from mailwright.faces.smtp.metrics import Metrics
 from mailwright.faces.smtp.translation import SHUTTING_DOWN, Reception
 from mailwright.wire.smtp_server import Options
+
+log = structlog.get_logger("mailwright.smtp")
 
 BACKLOG = 1024
 
@@ -67,6 +71,19 @@ class Server:
         """How many are open."""
         return len(self._shared.connections)
 
+    async def adopt(self, peer: socket.socket, ip: str, *, implicit_tls: bool = False) -> None:
+        """Serve a connection that somebody else accepted, from that address."""
+        shared = self._shared
+        context = shared.context if implicit_tls else None
+        limit = shared.timing.handshake if context else None
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(lambda: Connection(shared, ip), peer, ssl=context, ssl_handshake_timeout=limit)
+        except OSError as error:  # ssl.SSLError and TimeoutError are among them
+            log.info("smtp.handshake_failed", ip=ip, reason=str(error))
+            peer.close()
+            shared.doors.leave(ip)
+
     async def close(self, grace: float = 10.0) -> None:
         """Take no more; let each client finish its message, for `grace` seconds at most; then hang up."""
         for listener in self._listeners:
@@ -89,12 +106,15 @@ class Server:
                 await asyncio.wait_for(self._shared.quiet.wait(), within)
 
 
-async def serve(listen: Sequence[Listen], reception: Reception, options: ServerOptions) -> Server:
-    """Listen on all of these; raises OSError if one of them is taken, and listens on none then."""
+async def serve(listen: Sequence[Listen], reception: Reception, options: ServerOptions, door: Door | None = None) -> Server:
+    """Listen on all of these; raises OSError if one of them is taken, and listens on none then.
+
+    `door` takes the place of one that counts by `options.doors`.
+    """
     loop = asyncio.get_running_loop()
     protocol = replace(options.protocol, starttls=options.context is not None)
-    doors = Doors(options.doors)
-    shared = Shared(reception, protocol, options.timing, options.tarpit, doors, options.context, options.metrics)
+    door = door or Doors(options.doors)
+    shared = Shared(reception, protocol, options.timing, options.tarpit, door, options.context, options.metrics)
     listeners: list[asyncio.Server] = []
     try:
         for place in listen:

@@ -6,16 +6,24 @@ The one table of replies is here. Not here: sockets (connection.py).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import structlog
 
 from mailwright.core import receiving
-from mailwright.core.errors import Kind, Refusal
+from mailwright.core.errors import ExaminationFailed, Kind, Refusal
 from mailwright.core.ports import Ports, Spool
-from mailwright.core.receiving import Peer, Receipt, Recipient
+from mailwright.core.receiving import Arrival, Envelope, Peer, Receipt, Recipient
 from mailwright.mail.address import InvalidAddress, domain_to_ascii
 from mailwright.wire.smtp_paths import Path
 from mailwright.wire.smtp_server import Reply
+
+log = structlog.get_logger("mailwright.smtp")
+
+PATIENCE = 30.0  # seconds that looking at one message may take, DNS included
 
 OUR_FAULT = Reply(451, "4.3.0", "Something went wrong on our side; try again later")
 BUG = Reply(421, "4.3.0", "Something went wrong on our side; try again later")
@@ -46,11 +54,12 @@ _BY_CODE: dict[str, tuple[int, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """What core does for this face. Both may raise a Refusal."""
+    """What core does for this face. The first two may raise a Refusal; `known` is an answer that is there already."""
 
     recipient: Callable[[str], Awaitable[Recipient]]
     receive: Callable[[Peer, str, Sequence[Recipient], Spool], Awaitable[Receipt]]
     spool: Callable[[], Spool]
+    known: Callable[[str], Recipient | None] = lambda address: None
 
 
 def reception(ports: Ports) -> Reception:
@@ -60,9 +69,22 @@ def reception(ports: Ports) -> Reception:
         return await receiving.recipient(ports, address)
 
     async def receive(peer: Peer, mail_from: str, recipients: Sequence[Recipient], spool: Spool) -> Receipt:
-        return await receiving.receive(ports, peer, mail_from, recipients, spool)
+        seen = receiving.seen_from_outside(ports.settings, peer, mail_from)
+        envelope = receiving.envelope_of(ports.settings, seen, mail_from, recipients, ports.clock.now())
+        looking = receiving.looked_at(ports.resolver, spool.raw(), envelope, recipients)
+        return await receiving.take(ports, await in_time(looking, envelope), spool)
 
     return Reception(recipient, receive, ports.store.blobs.spool)
+
+
+async def in_time(looking: Coroutine[Any, Any, Arrival], envelope: Envelope) -> Arrival:
+    """What looking at a message gives; raises ExaminationFailed where it takes too long."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await looking
+    except TimeoutError:
+        log.error("smtp.look_too_long", ip=envelope.peer.ip, mail_from=envelope.mail_from)
+        raise ExaminationFailed from None
 
 
 def reply_to(refusal: Refusal) -> Reply:

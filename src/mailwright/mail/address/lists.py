@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailwright.mail.address.model import ATEXT, Address, AddressDefect, AddressList, Group
@@ -66,6 +67,10 @@ def parse_address_list(text: str) -> AddressList:
         simple = _read_simple(text)
         if simple is not None:
             return simple
+    return _read(text)
+
+
+def _read(text: str) -> AddressList:
     reading = _Reading()
     if len(text) > MAX_TEXT:
         text = text[:MAX_TEXT]
@@ -81,6 +86,7 @@ def parse_address_list(text: str) -> AddressList:
     return _finish(reading)
 
 
+@lru_cache(maxsize=512)  # one field is looked at by several: who wrote it, for whom it is, whether it is automatic
 def _read_simple(text: str) -> AddressList | None:
     """The list, if each piece between commas has one of the two plain forms; a comma in quotes spoils its pieces."""
     mailboxes: list[Address] = []

@@ -45,7 +45,7 @@ def is_automatic(header: Header, mail_from: str | None = None) -> Automatic | No
     # RFC 3834 §5: whatever it is, if it is not "no".
     if _word(header, "auto-submitted") not in ("", "no"):
         return Automatic.AUTO_SUBMITTED
-    if any(field.name.startswith("list-") for field in header.fields):
+    if any(name.startswith("list-") for name in header.names):
         return Automatic.LIST
     if _word(header, "precedence") in _PRECEDENCE:
         return Automatic.PRECEDENCE
@@ -64,6 +64,8 @@ def _return_path(header: Header) -> str | None:
 
 def _word(header: Header, name: str) -> str:
     # The first word, without parameters and comments.
+    if name not in header.names:
+        return ""
     words = (header.value(name) or "").replace(";", " ").replace("(", " ").split(None, 1)
     return words[0].lower() if words else ""
 

@@ -218,6 +218,10 @@ def _end_line(out: _Output, keep_empty: bool = False) -> None:
     out.size += len(mark) + 1
 
 
+def _is_ornament(word: str) -> bool:
+    return word.startswith(("<http://", "<https://", "<mailto:")) or not word.strip("-_=*~|")
+
+
 def preview(text: str, length: int = 200) -> str:
     """The beginning of a text on one line of about `length` characters: no quotes, no signature, no addresses of links."""
     words: list[str] = []
@@ -231,10 +235,12 @@ def preview(text: str, length: int = 200) -> str:
         if line == "--" and words:
             break
         for word in line.split():
-            if word.startswith(("<http://", "<https://", "<mailto:")) or not word.strip("-_=*~|"):
+            if word[0] in "<-_=*~|" and _is_ornament(word):
                 continue
             words.append(word)
             size += len(word) + 1
+            if size > length + 1:
+                break
         if size > length:
             break
     shown = " ".join(words) or " ".join(quoted.split())

@@ -237,6 +237,10 @@ class StoredBlobs:
         """A new empty spool."""
         return self._folder.spool()
 
+    def adopt(self, name: str) -> Spool:
+        """The spool that another process filled; raises OSError."""
+        return self._folder.adopt(name)
+
     async def settle(self, spool: Spool, blob_id: str) -> None:
         """Make a large one durable; raises StorageBusy where the disk won't have it."""
         checked(blob_id)

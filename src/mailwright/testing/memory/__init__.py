@@ -86,6 +86,10 @@ class MemoryBlobs:
         """A new empty spool."""
         return MemorySpool()
 
+    def adopt(self, name: str) -> Spool:
+        """There are no files, so nobody else can have filled one."""
+        raise FileNotFoundError(name)
+
     async def settle(self, spool: Spool, blob_id: str) -> None:
         """Nothing has to be done."""
 
