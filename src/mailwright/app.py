@@ -40,6 +40,7 @@ from mailwright.net.resolver import Resolver, ResolverOptions
 from mailwright.smtpd import Setup, Smtpd
 from mailwright.store.sqlite import FolderInUse, NewerDatabase, open_store
 from mailwright.system import privileges, supervisor
+from mailwright.wire.smtp_server import Options as Protocol
 from mailwright.workers import Deliveries, Tellings, keep_house
 
 T = TypeVar("T")

@@ -242,7 +242,11 @@ async def _run(line: socket.socket, channel: socket.socket) -> None:
 def main() -> None:
     """The process: file descriptors of the line and of the channel."""
     line, channel = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
-    for number in (signal.SIGINT, signal.SIGTERM):  # they are for the main process, which ends us when it is done
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # they are for the main process, which ends us when it is done
         signal.signal(number, signal.SIG_IGN)
     try:
         import uvloop
