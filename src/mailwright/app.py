@@ -37,7 +37,8 @@ from mailwright.net.certificates import Certificate, keep_renewed, unusable
 from mailwright.net.courier import Courier, CourierOptions
 from mailwright.net.poster import LOCAL, Poster, PosterOptions
 from mailwright.net.resolver import Resolver, ResolverOptions
-from mailwright.smtpd import Setup, Smtpd
+from mailwright.smtpd.frames import Setup
+from mailwright.smtpd.pool import Smtpd
 from mailwright.store.sqlite import FolderInUse, NewerDatabase, open_store
 from mailwright.system import privileges, supervisor
 from mailwright.wire.smtp_server import Options as Protocol

@@ -24,8 +24,9 @@ from mailwright.core.ports import MessageFilter
 from mailwright.faces.smtp import DoorLimits
 from mailwright.mail.questions import Zone
 from mailwright.net.resolver import ResolverOptions
-from mailwright.smtpd import Setup, Smtpd, pool
-from mailwright.smtpd.frames import Ping
+from mailwright.smtpd import pool
+from mailwright.smtpd.frames import Ping, Setup
+from mailwright.smtpd.pool import Smtpd
 from mailwright.testing.dns import serve_zone
 from mailwright.wire.smtp_server import Options as Protocol
 

@@ -6,8 +6,3 @@ and the main process files it. A process has no database and no secrets; one tha
 again (S12, S30).
 Not here: what SMTP is (wire, faces/smtp), what looking at a message is (core/receiving.look).
 """
-
-from mailwright.smtpd.frames import Setup
-from mailwright.smtpd.pool import Smtpd
-
-__all__ = ["Setup", "Smtpd"]

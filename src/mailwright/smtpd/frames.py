@@ -13,7 +13,8 @@ from mailwright.core import errors
 from mailwright.core.examining import Examined, Peer
 from mailwright.core.ports import Settings
 from mailwright.core.receiving import Arrival, Recipient
-from mailwright.faces.smtp import Tarpit, Timing
+from mailwright.faces.smtp.connection import Timing
+from mailwright.faces.smtp.conversation import Tarpit
 from mailwright.mail.arf import Complaint
 from mailwright.mail.dsn import Dsn
 from mailwright.net.resolver import ResolverOptions

@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry
 from mailwright.core import receiving
 from mailwright.core.errors import ExaminationFailed, Refusal, StorageBusy
 from mailwright.core.ports import Ports, Spool
-from mailwright.faces.smtp import metrics
 from mailwright.faces.smtp.doors import DoorLimits, Doors, plain_address
+from mailwright.faces.smtp.metrics import metrics
 from mailwright.smtpd.counting import Totals
 from mailwright.smtpd.frames import (
     IMPLICIT,
