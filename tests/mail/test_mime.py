@@ -28,6 +28,7 @@ from mailwright.mail.mime import (
     html_body,
     leaves,
     parse,
+    read_text,
     safe_filename,
     text_body,
     walk,
@@ -216,6 +217,23 @@ def test_the_text_of_a_message_comes_from_html_where_there_is_nothing_else() -> 
     assert body_text(parse(raw)) == "one\ntwo"
     assert body_text(parse(raw), 2) == "on"
     assert body_text(part_of("Content-Type: image/png", b"x")) == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "limit", "cut"),
+    [
+        (b"Content-Type: text/plain; charset=utf-8\n\n" + "чай".encode(), 6, False),
+        (b"Content-Type: text/plain; charset=utf-8\n\n" + "чай".encode(), 5, True),
+        (b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n0YfQsNC5", 6, False),
+        (b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n0YfQsNC5", 4, True),
+        (b"Content-Type: text/html\n\n<p>one</p>", 99, False),
+        (b"Content-Type: text/html\n\n<p>one two three</p>", 9, True),
+        (b"Content-Type: multipart/mixed; boundary=m\n\n--m\n\none\n--m\n\ntwo\n--m--\n", 6, False),
+        (b"Content-Type: multipart/mixed; boundary=m\n\n--m\n\none\n--m\n\ntwo\n--m--\n", 3, True),
+    ],
+)
+def test_whether_a_text_was_cut_is_counted_in_bytes_that_are_decoded(written: bytes, limit: int, cut: bool) -> None:
+    assert cut is read_text(parse(written), limit)[1]
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,8 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
     if dmarc.disposition == "reject":
         raise BlockedByPolicy(f"DMARC fails for {dmarc.domain}, whose policy is to reject such mail.")
     root = mime.parse(raw, header)
-    text = mime.body_text(root, READ)
-    cut = len(text) > EVENT_TEXT or sum(part.size for part in mime.text_body(root)) > READ
+    text, longer = mime.read_text(root, READ)
+    cut = longer or len(text) > EVENT_TEXT
     to, cc = _list(header, "to"), _list(header, "cc")
     return Examined(
         header_from=str(author),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 
 from mailwright.core.model import OversightMode
@@ -226,3 +228,25 @@ async def test_a_conversation_that_moves_between_two_pages_makes_nothing_come_tw
     )
     second = (await world.call("GET", f"/v1/threads?limit=2&after={first['next_cursor']}")).json()
     assert ["Thread 1", "Thread 0"] == [thread["subject"] for thread in second["items"]]
+
+
+async def text_in_thread(world, text: str, encoding: str = "8bit"):
+    body = b64encode(text.encode()) if encoding == "base64" else text.encode()
+    lines = b"\n".join(body[at : at + 76] for at in range(0, len(body), 76)) if encoding == "base64" else body
+    fields = f"From: bob@there.example\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: {encoding}\n\n"
+    message_id = await world.arrive(fields.encode() + lines)
+    message = (await world.call("GET", f"/v1/messages/{message_id}")).json()
+    (told,) = (await world.call("GET", f"/v1/threads/{message['thread_id']}")).json()["messages"]
+    return told["text"], told["truncated"]
+
+
+@pytest.mark.parametrize("encoding", ["8bit", "base64"])
+@pytest.mark.parametrize("sign", ["a", "я", "字", "😀"])
+async def test_a_text_in_a_conversation_is_cut_by_characters_and_said_to_be_in_any_script(world, sign, encoding):
+    line = sign * 15 + "\n"
+    whole, cut = await text_in_thread(world, line * 1000, encoding)
+    assert (line * 1000, False) == (whole.strip() + "\n", cut)
+    part, cut = await text_in_thread(world, line * 1100, encoding)
+    assert (16 * 1024, True) == (len(part), cut)
+    part, cut = await text_in_thread(world, line * 9000, encoding)
+    assert cut

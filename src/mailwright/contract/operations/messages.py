@@ -130,11 +130,14 @@ async def _get_thread(ports: Ports, caller: Caller, given: ThreadId) -> shown_th
     return shown_threads.thread_detail(thread, tuple(told))
 
 
-async def _text(ports: Ports, row: Message) -> str:
+async def _text(ports: Ports, row: Message) -> tuple[str, bool]:
+    """What is new in the message, and whether it was too long to be read to its end."""
     raw = await ports.store.blobs.open(row.blob_id)
 
-    def read() -> str:
-        return new_text(mime.body_text(mime.parse(raw), 2 * THREAD_TEXT)).text
+    def read() -> tuple[str, bool]:
+        # A character takes up to four bytes, and what is quoted below goes.
+        text, longer = mime.read_text(mime.parse(raw), 4 * THREAD_TEXT)
+        return new_text(text).text, longer
 
     return await ports.cpu.run(read) if row.size > ASIDE else read()
 

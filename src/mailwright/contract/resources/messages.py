@@ -133,10 +133,10 @@ def message_summary(row: model.Message) -> MessageSummary:
 
 def message(content: Content) -> Message:
     """A message with its content, as told. Takes milliseconds for large messages."""
-    text, long_text = mime.body_text(content.root, MAX_TEXT), _long(mime.text_body(content.root))
+    text, long_text = mime.read_text(content.root, MAX_TEXT)
     html, long_html = _html(content.root)
     headers, long_headers = _headers(content.header)
-    cut = {"text": long_text, "html": long_html, "headers": long_headers}
+    cut = {"text": long_text or len(text) > MAX_TEXT, "html": long_html, "headers": long_headers}
     return Message(
         **summary_fields(content.message),
         text=text[:MAX_TEXT],
@@ -150,15 +150,12 @@ def message(content: Content) -> Message:
     )
 
 
-def _long(parts: Sequence[mime.Part]) -> bool:
-    return sum(part.size for part in parts) > MAX_TEXT
-
-
 def _html(root: mime.Part) -> tuple[str | None, bool]:
     """The HTML, and whether some was left out."""
     parts = [part for part in mime.html_body(root) if part.subtype == "html"]
-    text = "\n".join(part.text(MAX_TEXT) for part in parts)
-    return text[:MAX_TEXT] if parts else None, _long(parts)
+    read = [mime.part_text(part, MAX_TEXT) for part in parts]
+    text = "\n".join(text for text, _ in read)
+    return text[:MAX_TEXT] if parts else None, len(text) > MAX_TEXT or any(longer for _, longer in read)
 
 
 def _headers(header: Header) -> tuple[dict[str, str], bool]:

@@ -83,11 +83,12 @@ def thread_detail(row: model.Thread, messages: tuple[ThreadMessage, ...]) -> Thr
     return ThreadDetail(**_thread_fields(row), messages=messages)
 
 
-def thread_message(row: model.Message, text: str | None, limit: int) -> ThreadMessage:
-    """A message of a conversation, as told; its text is cut at `limit` characters."""
-    long = text is not None and len(text) > limit
-    shown = text[:limit] if text is not None else None
-    return ThreadMessage(**summary_fields(row), text=shown, truncated=long)
+def thread_message(row: model.Message, read: tuple[str, bool] | None, limit: int) -> ThreadMessage:
+    """A message of a conversation, as told, from its text and whether there is more; cut at `limit` characters."""
+    if read is None:
+        return ThreadMessage(**summary_fields(row), text=None, truncated=False)
+    text, longer = read
+    return ThreadMessage(**summary_fields(row), text=text[:limit], truncated=longer or len(text) > limit)
 
 
 def timeline_entry(entry: timeline.Entry) -> TimelineEntry:

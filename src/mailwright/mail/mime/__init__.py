@@ -12,7 +12,17 @@ from mailwright.mail.mime.filenames import safe_filename
 from mailwright.mail.mime.html_text import html_to_text, preview
 from mailwright.mail.mime.model import Limits, MimeDefect, Part
 from mailwright.mail.mime.tree import parse
-from mailwright.mail.mime.views import all_defects, attachments, body_text, html_body, leaves, text_body, walk
+from mailwright.mail.mime.views import (
+    all_defects,
+    attachments,
+    body_text,
+    html_body,
+    leaves,
+    part_text,
+    read_text,
+    text_body,
+    walk,
+)
 
 __all__ = [
     "Limits",
@@ -26,7 +36,9 @@ __all__ = [
     "html_to_text",
     "leaves",
     "parse",
+    "part_text",
     "preview",
+    "read_text",
     "safe_filename",
     "text_body",
     "walk",

@@ -58,14 +58,28 @@ def attachments(part: Part) -> list[Part]:
 
 def body_text(part: Part, limit: int = 256 * 1024) -> str:
     """The message as plain text, from HTML where there is nothing else; about `limit` bytes are read."""
+    return read_text(part, limit)[0]
+
+
+def read_text(part: Part, limit: int) -> tuple[str, bool]:
+    """As `body_text`, and whether there is more. A limit is of bytes: of characters it may be a quarter."""
     texts: list[str] = []
+    cut = False
     for shown in text_body(part):
         if limit <= 0:
-            break
-        text = shown.text(limit)
-        texts.append(html_to_text(text, limit) if shown.subtype == "html" else text)
-        limit -= len(text)
-    return "\n".join(texts)
+            return "\n".join(texts), True
+        source, longer = part_text(shown, limit)
+        text = html_to_text(source, limit) if shown.subtype == "html" else source
+        cut = cut or longer or (shown.subtype == "html" and len(text) >= limit)
+        texts.append(text)
+        limit -= len(source)
+    return "\n".join(texts), cut
+
+
+def part_text(part: Part, limit: int) -> tuple[str, bool]:
+    """The text of one part, of which at most `limit` bytes are read, and whether there is more."""
+    # What is transferred is hardly ever shorter than what it says, so only a long part is decoded to be measured.
+    return part.text(limit), part.size > limit and len(part.decoded(limit + 1)) > limit
 
 
 def _choose(part: Part) -> _Choice:
