@@ -387,6 +387,23 @@ def test_released_mail_is_told_with_all_that_is_told_of_other_mail(internet):
     assert (True, False) == (released.data["truncated"], direct.data["truncated"])
 
 
+def test_I8_released_mail_is_new_to_its_mailbox_and_gets_a_uid_above_all_others(internet):
+    ada = internet.agent("ada", mode="gated_all")
+    bob = internet.person(BOB)
+    bob.write(ada.address, "First?")
+    held = ada._mail(internet.approver().pending()[0].message_id)
+    before = held.message.uid
+    ada.set_mode("autonomous")
+    bob.write(ada.address, "Second?")
+    (second,) = ada.inbox()
+    internet.approver().approve(held)
+    released = ada._mail(held.id).message
+    assert before < second.message.uid < released.uid
+    assert second.message.modseq < released.modseq
+    mailbox = internet.read(lambda tx: tx.mailboxes.get(internet.home.id, ada.mailbox_id))
+    assert released.uid < mailbox.uid_next
+
+
 def test_suspicious_mail_stays_flagged_when_it_is_released(internet):
     ada = internet.agent("ada", mode="gated_all")
     forged = b"From: boss@there.example\r\nTo: ada@agents.example\r\nSubject: Pay\r\n\r\nNow.\r\n"

@@ -186,9 +186,10 @@ async def _to_queue(tx: Tx, ports: Ports, caller: Caller, approval: Approval, me
 
 async def _release(tx: Tx, ports: Ports, caller: Caller, message: Message) -> None:
     await mailbox_of(tx, caller, message.mailbox_id)
-    _, modseq = await tx.mailboxes.advance(message.mailbox_id, 0)
+    # I8: to the mailbox it is new only now; whoever has read on to a higher UID would never see the one of its arrival.
+    uid, modseq = await tx.mailboxes.advance(message.mailbox_id, 1)
     flagged = message.authentication is not None and arrivals.suspicious(message.authentication)
-    released = replace(message, status=arrivals.standing(suspicious=flagged), modseq=modseq)
+    released = replace(message, status=arrivals.standing(suspicious=flagged), uid=uid, modseq=modseq)
     await tx.messages.put(released)
     await threads.reveal(tx, released)
     await arrivals.tell(tx, ports, released, None)  # the text is in the blob, and a script reads none
