@@ -25,6 +25,8 @@ from mailwright.mail.zone_file import BadZoneFile, parse_zone
         ('a.test TXT "say \\"hi\\" \\\\ \\;" "\\195\\169"', 'say "hi" \\ ;é'),
         ('a.test TXT "\\233"', "é"),
         ('a.test TXT "one" two', "onetwo"),
+        ('a.test TXT ( "one" "two" ) ; three', "onetwo"),
+        ("a.test TXT ( one )", "( one )"),
         ("a.test TXT a # b ; c", "a # b ; c"),
         ('a.test TXT say "hi"', 'say "hi"'),
         ("a.test TXT", ""),

@@ -24,6 +24,7 @@ _LINE = re.compile(
 )
 _COMMENT = re.compile(r"(?:^|\s)[#;].*")
 _STRING = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^\s";#][^\s"]*))\s*')
+_BRACKETS = re.compile(r'\(\s*(".*")\s*\)\s*(?:[#;].*)?')
 _ESCAPE = re.compile(r"\\(\d{3}|.)")
 _TEXTS = frozenset(["TXT", "SPF"])
 _WITH_NAME = frozenset(["CNAME", "DNAME", "MX", "NS", "PTR", "SRV"])
@@ -72,6 +73,8 @@ def _value(kind: str, value: str) -> str:
     if kind == "*":
         raise ValueError(f"a line for every type can only tell of trouble: {_listed()}")
     if kind in _TEXTS:
+        bracketed = _BRACKETS.fullmatch(value)  # RFC 1035 §5.1, on one line, as `dkim.zone_line` writes a long key
+        value = bracketed[1] if bracketed else value
         return "".join(_strings(value)) if value.startswith('"') else value
     value = _COMMENT.sub("", value).strip()
     if not value:
