@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 import typer
+from prometheus_client import CollectorRegistry
 
 from mailwright import __version__
 from mailwright.__main__ import cli
@@ -27,8 +28,12 @@ from mailwright.core.errors import Refusal
 from mailwright.core.events import EventType
 from mailwright.core.model import Role
 from mailwright.core.policy import MODES
+from mailwright.faces.rest.metrics import metrics as rest_metrics
 from mailwright.faces.rest.openapi import openapi
 from mailwright.faces.smtp import translation
+from mailwright.faces.smtp.metrics import metrics as smtp_metrics
+from mailwright.gauges import Gauges, StoreCollector
+from mailwright.store.sqlite.writer import Counters
 from mailwright.wire import smtp_client, smtp_server
 from mailwright.wire.smtp_client import states as client_states
 from mailwright.wire.smtp_server import replies as server_replies
@@ -91,6 +96,7 @@ def pages() -> dict[str, str]:
         "settings.md": _settings(),
         "cli.md": _cli(),
         "smtp.md": _smtp(),
+        "metrics.md": _metrics(),
     }
     return {name: "\n".join(_spaced(lines)) + "\n" for name, lines in made.items()}
 
@@ -416,6 +422,34 @@ def _option(one: Any) -> tuple[str, str, str]:
     names = ", ".join(map(_code, [*one.opts, *one.secondary_opts]))
     default = one.opts[0] if one.default is True else one.default
     return (names, one.help, "" if default is None or default is False else _code(default))
+
+
+# --- metrics ------------------------------------------------------------------------------------------------------------
+
+
+def _metrics() -> Iterator[str]:
+    yield from _page(
+        "Metrics",
+        "`GET /metrics`, in Prometheus' form, for the networks in `api.metrics_from` (this host, unless set otherwise). Labels come "
+        "from closed lists: no domain, address or id is one. Counters begin at 0 with each start.",
+        "Worth an alarm: `mailwright_strained` above 0, `mailwright_queue_late_seconds` above some minutes, "
+        "`mailwright_webhook_lag_seconds` likewise, `mailwright_store_refused_total` and `mailwright_store_failed_commits_total` "
+        "that rise, `mailwright_approvals_oldest_seconds` beyond what you promised, and no answer of `/readyz`.",
+    )
+    yield _table(("name", "kind", "labels", "what it is"), sorted(_metric_rows()))
+
+
+def _metric_rows() -> Iterator[tuple[str, str, str, str]]:
+    registry = CollectorRegistry()
+    rest_metrics(registry)
+    smtp_metrics(registry)
+    Gauges(registry)
+    registry.register(StoreCollector(Counters))
+    for collector in list(registry._collector_to_names):
+        labels = getattr(collector, "_labelnames", ())
+        for family in collector.describe() if hasattr(collector, "describe") else collector.collect():
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            yield (_code(name), family.type, ", ".join(map(_code, labels)), family.documentation)
 
 
 # --- SMTP ---------------------------------------------------------------------------------------------------------------

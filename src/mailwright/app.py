@@ -25,12 +25,14 @@ import structlog
 import uvicorn
 from prometheus_client import CollectorRegistry
 
-from mailwright.config import Config
+from mailwright import gauges as gauging
+from mailwright.config import MEGABYTE, Config
 from mailwright.contract.events import encode
 from mailwright.core import accounts
 from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Host, Ports, Settings, Tx
 from mailwright.faces import rest, smtp
+from mailwright.gauges import Gauges, StoreCollector
 from mailwright.logs import set_up_log as set_up
 from mailwright.net import tls
 from mailwright.net.certificates import Certificate, keep_renewed, unusable
@@ -40,7 +42,11 @@ from mailwright.net.resolver import Resolver, ResolverOptions
 from mailwright.smtpd.frames import Setup
 from mailwright.smtpd.pool import Smtpd
 from mailwright.store.sqlite import FolderInUse, NewerDatabase, open_store
+from mailwright.store.sqlite import Options as StoreOptions
+from mailwright.store.sqlite.census import Census
 from mailwright.system import privileges, supervisor
+from mailwright.system import strain as straining
+from mailwright.system.strain import Limits, Strain
 from mailwright.wire.smtp_server import Options as Protocol
 from mailwright.workers import Deliveries, Tellings, keep_house
 
@@ -184,7 +190,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     data = _data_folder(config)
     if (data / "restoring").exists():
         raise CannotStart(f"{data} was not restored to the end: run `mailwright restore` again")
-    store = await open_store(data)
+    store = await open_store(data, StoreOptions(free_space=config.limits.free_disk_mb * MEGABYTE))
     closing.append(store.close)
     cpu = Threads()
     closing.append(cpu.close)
@@ -197,12 +203,16 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     api_certificate = _api_certificate(config, smtp_certificate)
     settings = settings_of(config, secret=_secret(data / "return-path.secret"), public_url=public_url)
     poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
-    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings)
+    strain = Strain(_limits(config), data)
+    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings, strain.admit)
     now = ports.clock.now()
     await store.write(lambda tx: tx.queue.release(now))
     await store.write(lambda tx: tx.webhooks.release(now))
     operator_key = await _first_key(ports, data)
     registry = CollectorRegistry()
+    gauges, census = Gauges(registry), Census(data)
+    registry.register(StoreCollector(lambda: store.counters))
+    closing.append(census.close)
     mx_host, mx_port = sockets.smtp.getsockname()[:2]
     local = Host(settings.hostname, (reachable(mx_host),), mx_port)
     running = Running(config, ports, public_url, mx_port, operator_key, closing)
@@ -214,10 +224,21 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
         Tellings(ports, lambda event: encode(event, public_url)).run(stop),
         keep_house(ports, stop),
         keep_renewed(running.certificates, running.reread, stop),
+        gauging.watch(gauges, census, strain, ports.clock, stop),
+        straining.watch(strain, lambda: store.write(_nothing), stop),
     ]
     running.loops += [asyncio.create_task(loop) for loop in loops]
     running.faces.append(await _serve_api(running, sockets.api, registry, api_certificate, receiving))
     return running
+
+
+async def _nothing(tx: Tx) -> None:
+    """What the store is asked to find out how long it takes."""
+
+
+def _limits(config: Config) -> Limits:
+    chosen = config.limits
+    return Limits(chosen.memory_mb * MEGABYTE, chosen.free_disk_mb * MEGABYTE, chosen.store_seconds)
 
 
 def _data_folder(config: Config) -> Path:
@@ -305,7 +326,9 @@ async def _serve_api(
     certificate: Certificate | None,
     receiving: Callable[[], bool],
 ) -> Callable[[], Coroutine[Any, Any, None]]:
-    application = rest.create_app(running.ports, rest.Options(registry=registry, receiving=receiving))
+    chosen = running.config
+    options = rest.Options(registry, receiving=receiving, requests=chosen.limits.requests, metrics_from=chosen.api.metrics_from)
+    application = rest.create_app(running.ports, options)
     grace = running.config.server.drain_seconds
     settings = uvicorn.Config(
         application,
@@ -425,6 +448,7 @@ def run(config: Config) -> None:
         sockets = listen(config)
         if who is not None:
             privileges.become(who)
+            privileges.check_reach(who)
     except privileges.BadUser as wrong:
         raise CannotStart(str(wrong)) from None
     with contextlib.suppress(KeyboardInterrupt):

@@ -85,6 +85,18 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
     tls: Annotated[bool, _about("Speak HTTPS, with the certificate below; without one, with that of `[smtp]`.")] = False
     tls_certificate: Annotated[str, _about("PEM file with the certificate chain.")] = ""
     tls_key: Annotated[str, _about("PEM file with the certificate's private key.")] = ""
+    metrics_from: Annotated[
+        tuple[str, ...], _about("Networks that may read /metrics; peers that a proxy on this host names count as themselves.")
+    ] = ("127.0.0.0/8", "::1/128")
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Beyond these, new work is refused for the moment: 451 over SMTP, 503 `storage_busy` over REST."""
+
+    free_disk_mb: Annotated[int, _about("Free space of the data folder's disk, in MB.", ge=1)] = 64
+    memory_mb: Annotated[int, _about("Memory of all processes of this server, in MB; 0: no limit.", ge=0)] = 0
+    store_seconds: Annotated[float, _about("How long the store may take for one transaction.", gt=0)] = 5.0
+    requests: Annotated[int, _about("HTTP requests at once, event streams and long polls among them.", ge=10)] = 5000
 
 
 class Dns(Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +154,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     server: Server = Server()
     smtp: Smtp = Smtp()
     api: Api = Api()
+    limits: Limits = Limits()
     dns: Dns = Dns()
     delivery: Delivery = Delivery()
     policy: Policy = Policy()

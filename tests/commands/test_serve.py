@@ -25,7 +25,7 @@ from live.processes import descendants
 from live.rest import Api, eventually
 from live.server import NotStarted, Server
 from live.sink import Sink
-from live.smtp import free_port
+from live.smtp import free_port, post
 from live.zone import Background, Dns
 
 from mailwright.net.tls import self_signed
@@ -200,6 +200,42 @@ def test_systemd_is_told_of_start_reload_and_end(servers, tmp_path: Path, monkey
             except BlockingIOError:
                 break
         assert b"STOPPING=1" in rest
+
+
+# --- what there is to see -----------------------------------------------------------------------------------------------
+
+
+def test_every_metric_of_a_server_at_work_is_on_the_page(world):
+    server, _ = world
+    api = server.api()
+    api.post("/v1/domains", {"domain": "agents.example"})
+    box = api.mailbox("ada@agents.example")
+    post(server.smtp_port, "ada@agents.example", "one", "two")
+    api.settled(api.send(box, "bob@sink.example")["message_id"], "delivered")
+
+    def counted() -> bool:
+        text = api.raw("/metrics").decode()
+        return 'mailwright_delivery_attempts_total{outcome="delivered",reply="2xx"} 1.0' in text
+
+    eventually(counted, 15)
+    text = api.raw("/metrics").decode()
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    families = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+    assert [] == [name for name in families if f"`{name}`" not in page and not name.endswith("_created")]
+    assert 'mailwright_events_total{type="message.received"} 2.0' in text
+    assert "example" not in text  # no address, no domain
+
+
+def test_a_server_without_room_refuses_new_work_for_the_moment(servers, tmp_path: Path):
+    server = started(servers, tmp_path / "s", limits={"memory_mb": 1}, policy={"require_alignment": False})
+    eventually(lambda: server.logged("strain"), 10)
+    answer = server.api().ask("POST", "/v1/domains", json={"domain": "agents.example"})
+    assert (503, "10") == (answer.status_code, answer.headers["retry-after"])
+    eventually(lambda: b'mailwright_strained{reason="memory"} 1.0' in server.api().raw("/metrics"), 10)
+    with smtplib.SMTP("127.0.0.1", server.smtp_port, "there.example", timeout=10) as client:
+        client.ehlo()
+        client.mail("bob@there.example")
+        assert 451 == client.rcpt("ada@agents.example")[0]
 
 
 # --- the end ------------------------------------------------------------------------------------------------------------

@@ -582,3 +582,4 @@ class Ports:
     clock: Clock
     ids: Ids
     settings: Settings
+    admit: Callable[[], None] = lambda: None  # asked before new work is begun; raises StorageBusy where there is no room

@@ -61,10 +61,12 @@ class Receipt:
 
 
 async def recipient(ports: Ports, address: str) -> Recipient:
-    """Whom an envelope recipient stands for. Raises RelayDenied for domains not ours, UnknownRecipient for names not here.
+    """Whom an envelope recipient stands for. Raises RelayDenied for domains not ours, UnknownRecipient for names not here,
+    StorageBusy while there is no room for more.
 
     A subaddress (`ada+tag@`) is its mailbox's; postmaster@ and abuse@ of our domains always exist (RFC 5321 §4.5.1).
     """
+    ports.admit()
     local, _, domain = address.rpartition("@")
     local, domain = own_local_part(local), domain.lower()
     found = await ports.store.read(lambda tx: _lookup(tx, ports, local, domain))

@@ -57,10 +57,14 @@ def become(who: Identity) -> None:
     try:
         os.setuid(0)
     except PermissionError:
-        if os.access(sys.executable, os.X_OK):
-            return
-        raise BadUser(f"{who.name} can't run {sys.executable}: install where everybody may read, as under /opt") from None
+        return
     raise BadUser(f"root was not given up for {who.name}")
+
+
+def check_reach(who: Identity) -> None:
+    """Whether we, who are this user now, can still start processes of our own. Raises BadUser."""
+    if not os.access(sys.executable, os.X_OK):
+        raise BadUser(f"{who.name} can't run {sys.executable}: install where everybody may read, as under /opt")
 
 
 def own_folder(folder: Path, who: Identity | None) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
+from ipaddress import ip_network
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -27,6 +28,7 @@ from mailwright.faces.rest.routing import tree
 from mailwright.faces.rest.serving import Desk, Page, Route, serve
 from mailwright.faces.rest.streaming import Bell, Pace
 
+PROMETHEUS = b"text/plain; version=0.0.4"
 READY_FOR = 1000  # ms that a good look at the store is believed
 
 
@@ -38,15 +40,19 @@ class Options:
     body_memory: int = 256 * 1024 * 1024  # bytes of all bodies that are worked on at a time
     pace: Pace = field(default_factory=Pace)
     receiving: Callable[[], bool] = lambda: True  # whether mail can come in now
+    requests: int = 5000  # at once
+    metrics_from: tuple[str, ...] = ("127.0.0.0/8", "::1/128")  # networks that may read /metrics
 
 
 def create_app(ports: Ports, options: Options | None = None) -> Starlette:
     """The application. Its lifespan may be used or not: nothing is opened before it is needed."""
     chosen = options or Options()
     registry = chosen.registry or CollectorRegistry()
+    networks = tuple(ip_network(one, strict=False) for one in chosen.metrics_from)
     bell = Bell(ports.store, chosen.pace)
     extra = [("GET", page.path, page.page) for page in _pages(ports, registry, chosen.receiving)]
-    desk = Desk(ports, tree([*_routes(), *extra]), metrics(registry), bell, Budget(chosen.body_memory))
+    routes, budget = tree([*_routes(), *extra]), Budget(chosen.body_memory)
+    desk = Desk(ports, routes, metrics(registry), bell, budget, limit=chosen.requests, networks=networks)
 
     async def face(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -92,7 +98,7 @@ def _pages(ports: Ports, registry: CollectorRegistry, receiving: Callable[[], bo
         _Placed("/llms.txt", Page("llms", for_programs)),
         _Placed("/healthz", Page("healthz", lambda: Reply(200, b'{"status":"ok"}'))),
         _Placed("/readyz", Page("readyz", _readiness(ports, receiving))),
-        _Placed("/metrics", Page("metrics", lambda: Reply(200, generate_latest(registry), b"text/plain; version=0.0.4"))),
+        _Placed("/metrics", Page("metrics", lambda: Reply(200, generate_latest(registry), PROMETHEUS), inside=True)),
     ]
 
 

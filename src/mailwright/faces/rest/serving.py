@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from mailwright.contract.operations import Answer, Operation
 from mailwright.contract.running import Claim, InFlight, permit, run, run_once
 from mailwright.core.accounts import authenticate
-from mailwright.core.errors import InternalError, Refusal
+from mailwright.core.errors import InternalError, MissingPermission, Refusal, StorageBusy
 from mailwright.core.model import Caller, Role
 from mailwright.core.ports import Ports
 from mailwright.faces.rest import streaming
@@ -48,6 +49,7 @@ class Page:
 
     name: str
     make: Callable[[], Any]  # gives a Reply, or awaits one
+    inside: bool = False  # for those networks only that may see how the server is
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,9 @@ class Desk:
     bell: streaming.Bell
     budget: Budget
     in_flight: InFlight = field(default_factory=InFlight)
+    limit: int = 5000  # requests at once, streams and long polls included
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()  # that may see pages which are `inside`
+    visits: set[int] = field(default_factory=set)
 
     @property
     def message_body(self) -> int:
@@ -85,7 +90,11 @@ async def serve(desk: Desk, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one request."""
     visit = Visit(scope, receive, send, desk.ports.ids.new("req"))
     started = time.perf_counter()
+    desk.visits.add(id(visit))
     try:
+        if len(desk.visits) > desk.limit:
+            visit.unread = True
+            raise StorageBusy("Too many requests are under way.", details={"reason": "requests"}, retry_after=2)
         await _answer(desk, visit)
     except ClientGone:
         return
@@ -94,6 +103,8 @@ async def serve(desk: Desk, scope: Scope, receive: Receive, send: Send) -> None:
     except Exception:
         log.exception("request failed", request_id=visit.request_id, operation=visit.name, actor=visit.actor)
         await _refuse(desk, visit, InternalError())
+    finally:
+        desk.visits.discard(id(visit))
     desk.metrics.count(visit.name, visit.status, time.perf_counter() - started)
 
 
@@ -123,6 +134,8 @@ async def _answer(desk: Desk, visit: Visit) -> None:
     route = match.target
     if isinstance(route, Page):
         visit.name = route.name
+        if route.inside and not _inside(desk, scope):
+            raise MissingPermission("This page is for the networks in `api.metrics_from`.")
         made = route.make()
         await _tell(visit, made if isinstance(made, Reply) else await made)
         return
@@ -130,6 +143,8 @@ async def _answer(desk: Desk, visit: Visit) -> None:
     visit.name = operation.name
     caller, secret = await _caller(desk, operation, head, match.values[0] if match.values else None)
     visit.actor = caller.actor
+    if operation.method != "GET":
+        desk.ports.admit()
     with desk.budget.loan() as take:
         body = b""
         if route.intake.body is not None:
@@ -142,6 +157,16 @@ async def _answer(desk: Desk, visit: Visit) -> None:
         claimed = claim(head, scope, body, secret) if operation.repeatable else None
         del body
         await _tell(visit, await _reply(desk, caller, operation, given, claimed))
+
+
+def _inside(desk: Desk, scope: Scope) -> bool:
+    """Whether the peer (that a proxy here named, if one did) is in one of the networks that may see how the server is."""
+    try:
+        address = ip_address((scope.get("client") or ("",))[0].partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return any((mapped or address) in network for network in desk.networks)
 
 
 def _options(desk: Desk, path: str) -> Reply:
