@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import ipaddress
 import os
 import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -37,6 +38,7 @@ from mailwright.logs import set_up_log as set_up
 from mailwright.net import tls
 from mailwright.net.certificates import Certificate, keep_renewed, unusable
 from mailwright.net.courier import Courier, CourierOptions
+from mailwright.net.guard import IPNetwork
 from mailwright.net.poster import LOCAL, Poster, PosterOptions
 from mailwright.net.resolver import Resolver, ResolverOptions
 from mailwright.smtpd.frames import Setup
@@ -290,8 +292,16 @@ def _courier_options(config: Config) -> CourierOptions:
         source_ipv4=source if source and ":" not in source else None,
         source_ipv6=source if ":" in source else None,
         allow_private=config.delivery.allow_private,
+        smarthost_networks=_networks("delivery.smarthost_networks", config.delivery.smarthost_networks),
         own_addresses=() if config.delivery.allow_private else config.server.addresses,
     )
+
+
+def _networks(setting: str, texts: Sequence[str]) -> tuple[IPNetwork, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text) for text in texts)
+    except ValueError as wrong:
+        raise CannotStart(f"{setting}: {wrong}") from None
 
 
 def bind(host: str, port: int, what: str = "the API") -> socket.socket:

@@ -120,6 +120,10 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     allow_private: Annotated[
         bool, _about("Deliver to loopback and private addresses, and let webhooks use http. For local use only.")
     ] = False
+    smarthost_networks: Annotated[
+        tuple[str, ...],
+        _about("Loopback and private networks (CIDR) where smarthosts may be, e.g. 127.0.0.0/8; others must be public."),
+    ] = ()
     bounce_label: Annotated[str, _about("Bounces come to <label>.<domain>.", pattern=r"^[a-z0-9][a-z0-9-]{0,19}$")] = "bounce"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import ipaddress
 import mmap
 import socket
 import ssl
@@ -421,6 +422,7 @@ class _Dead:
         raise _Hangup
 
 
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 RELAY = "relay.example A 127.0.0.1"
 
 
@@ -434,7 +436,7 @@ async def test_a_smarthost_is_found_verified_and_logged_into(
 ) -> None:
     features = ("PIPELINING", "AUTH PLAIN")
     peer = await serve(context=server_context(*pair), implicit=tls == "implicit", features=features)
-    courier = make(RELAY, ca_file=str(pair[0]), allow_private=False)
+    courier = make(RELAY, ca_file=str(pair[0]), allow_private=False, smarthost_networks=LOOPBACK)
     report = await courier.deliver(relay(peer, tls, username="ada", password="hunter2"), parcel())
     assert (OK,) == report.outcomes
     assert "AUTH PLAIN AGFkYQBodW50ZXIy" in peer.lines
@@ -465,6 +467,23 @@ async def test_a_smarthost_on_this_machine_may_be_logged_into_in_plain_text(make
     peer = await serve(features=("AUTH PLAIN",))
     local = Route("smarthost", (Host("localhost", (), peer.port),), "none", "ada", "hunter2")
     assert (OK,) == (await make(tries=3).deliver(local, parcel())).outcomes
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit", "none"])
+async def test_s17_a_smarthost_in_a_network_that_nobody_opened_gets_nothing(make: Make, serve: Serve, tls: str) -> None:
+    peer = await serve(features=("AUTH PLAIN",))
+    for networks in ((), (ipaddress.ip_network("10.0.0.0/8"),)):
+        courier = make(RELAY, allow_private=False, smarthost_networks=networks)
+        (outcome,) = (await courier.deliver(relay(peer, tls, username="a", password="b"), parcel())).outcomes
+        assert isinstance(outcome, Deferred)
+        assert ("4.4.4", []) == (outcome.enhanced, peer.verbs)
+        assert "127.0.0.1 is closed to us: loopback" in outcome.text
+
+
+async def test_our_own_port_is_ours_wherever_it_is(make: Make, serve: Serve) -> None:
+    peer = await serve()
+    own = Route("local:25", (Host("localhost", ("127.0.0.1",), peer.port),), "none", ours=True)
+    assert (OK,) == (await make(allow_private=False).deliver(own, parcel())).outcomes
 
 
 async def test_a_smarthost_without_an_address_defers(make: Make) -> None:

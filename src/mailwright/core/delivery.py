@@ -303,7 +303,7 @@ async def find_route(
 
 def local_route(local: Host) -> Route:
     """To our own mail exchanger."""
-    return Route(f"local:{local.port}", (local,), "none")
+    return Route(f"local:{local.port}", (local,), "none", ours=True)
 
 
 # --- record -------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from mailwright.core import audit, identity
 from mailwright.core.accounts import system
@@ -24,6 +24,14 @@ from mailwright.mail.address import Address, InvalidAddress, domain_to_ascii, pa
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, ask_all, together
 from mailwright.mailauth import dkim, dmarc, spf
 
+
+class Unchanged(Enum):
+    """Not a value: what is there stays."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED = Unchanged.UNCHANGED
 POLICIES = ("none", "quarantine", "reject")
 IDENTITY_POLICY = "v=AGENTID1; req=2"
 
@@ -278,6 +286,15 @@ class NewDomain:
     client_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DomainChange:
+    """What shall be different; UNCHANGED leaves a value as it is, and None takes it away."""
+
+    smarthost: Smarthost | Unchanged | None = UNCHANGED
+    dmarc_policy: str | Unchanged = UNCHANGED
+    dmarc_rua: str | Unchanged | None = UNCHANGED
+
+
 def domain_name(text: str) -> str:
     """The name in lower-case A-labels; raises InvalidInput."""
     try:
@@ -304,8 +321,7 @@ async def add(tx: Tx, ports: Ports, caller: Caller, wanted: NewDomain) -> Domain
     """Add a domain; with a client_id seen before, the one that it made then."""
     if wanted.client_id and (known := await tx.domains.by_client_id(caller.tenant_id, wanted.client_id)):
         return known
-    if wanted.dmarc_policy not in POLICIES:
-        raise InvalidInput.at("dmarc_policy", f"one of {', '.join(POLICIES)}")
+    _one_of_policies(wanted.dmarc_policy)
     rua = None if wanted.dmarc_rua is None else _report_address("dmarc_rua", wanted.dmarc_rua)
     domain = Domain(
         id=ports.ids.new("dom"),
@@ -330,6 +346,11 @@ async def add(tx: Tx, ports: Ports, caller: Caller, wanted: NewDomain) -> Domain
     return domain
 
 
+def _one_of_policies(policy: str) -> None:
+    if policy not in POLICIES:
+        raise InvalidInput.at("dmarc_policy", f"one of {', '.join(POLICIES)}")
+
+
 def _report_address(path: str, text: str) -> str:
     """The bare address; it becomes a URI in a record, whose own signs it must not hold (RFC 9989 §4.7, RFC 6068 §2)."""
     try:
@@ -340,6 +361,22 @@ def _report_address(path: str, text: str) -> str:
     if not address.isascii() or any(sign in address for sign in ' !"%&,;?/'):
         raise InvalidInput.at(path, "an address that can stand in a record: letters, digits, dots, plus signs and hyphens")
     return address
+
+
+async def change(tx: Tx, ports: Ports, caller: Caller, domain_id: str, wanted: DomainChange) -> Domain:
+    """Change how a domain's mail leaves, or what its DMARC record shall say; what waits in the queue takes the new way."""
+    domain = await load(tx, caller, domain_id)
+    if not isinstance(wanted.smarthost, Unchanged):
+        domain = replace(domain, smarthost=wanted.smarthost)
+    if not isinstance(wanted.dmarc_policy, Unchanged):
+        _one_of_policies(wanted.dmarc_policy)
+        domain = replace(domain, dmarc_policy=wanted.dmarc_policy)
+    if not isinstance(wanted.dmarc_rua, Unchanged):
+        rua = None if wanted.dmarc_rua is None else _report_address("dmarc_rua", wanted.dmarc_rua)
+        domain = replace(domain, dmarc_rua=rua)
+    await tx.domains.put(domain)
+    await audit.record(tx, ports, caller, "domain.changed", domain.id, {"smarthost": domain.smarthost is not None})
+    return domain
 
 
 async def load(tx: Tx, caller: Caller, domain_id: str) -> Domain:

@@ -441,6 +441,7 @@ class Route:
     tls: str = "opportunistic"  # opportunistic | starttls (verified, required) | implicit (verified) | none
     username: str | None = None
     password: str | None = None
+    ours: bool = False  # our own port: whatever its address is
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,14 +37,15 @@ Failure: TypeAlias = ports.Deferred | ports.Rejected
 class CourierOptions:
     """How we send. Times in seconds. `hostname` is our name in EHLO: fully qualified, and what our PTR record says.
 
-    `allow_private` lets mail exchangers be at loopback and private addresses: for local use only (S17). `deadline` bounds
-    one parcel, connecting included; it must be shorter than the lease of a delivery.
+    `allow_private` lets mail exchangers be at loopback and private addresses: for local use only (S17); smarthosts may be in
+    `smarthost_networks` too. `deadline` bounds one parcel, connecting included; it must be shorter than a delivery's lease.
     """
 
     hostname: str
     source_ipv4: str | None = None
     source_ipv6: str | None = None
     allow_private: bool = False
+    smarthost_networks: tuple[guard.IPNetwork, ...] = ()
     own_addresses: tuple[str, ...] = ()
     ca_file: str | None = None
     chunking: bool = True
@@ -210,9 +211,12 @@ class Courier:
         return tuple(dict.fromkeys(str(entry[4][0]) for entry in known))
 
     def _closed(self, route: Route, address: str) -> Failure | None:
-        # S17: only exchangers found in DNS are judged; a smarthost and our own port were chosen by whoever runs this.
-        if route.tls != "opportunistic" or self._options.allow_private:
+        if route.ours or self._options.allow_private:
             return None
+        if route.tls != "opportunistic":
+            # S16, S17: a tenant named it, and only whoever runs this server says which inner networks are theirs to reach.
+            why = guard.closed(address, self._options.smarthost_networks)
+            return ports.Deferred(None, "4.4.4", f"the smarthost's address {address} is closed to us: {why}") if why else None
         if address in self._options.own_addresses:
             return ports.Rejected(None, "5.4.6", f"the exchanger's address {address} is our own")
         if why := guard.closed(address):

@@ -62,6 +62,24 @@ async def test_private_keys_and_passwords_are_never_told(world):
     assert {"host": "relay.example.org", "port": 587, "username": "us", "tls": "starttls"} == told["smarthost"]
 
 
+async def test_a_smarthost_is_changed_and_taken_away_and_the_rest_stays(world):
+    told = await added(world, smarthost={"host": "relay.example.org", "username": "us", "password": "hunter2"})
+    path = f"/v1/domains/{told['id']}"
+    other = {"host": "other.example.org", "port": 465, "tls": "implicit", "username": "we", "password": "hunter3"}
+    found = await world.call("PATCH", path, {"smarthost": other})
+    assert "hunter3" not in found.text
+    assert {"host": "other.example.org", "port": 465, "username": "we", "tls": "implicit"} == found.json()["smarthost"]
+    found = await world.call("PATCH", path, {"dmarc_policy": "reject", "dmarc_rua": None})
+    (dmarc,) = [one["value"] for one in found.json()["dns_records"] if one["purpose"] == "dmarc"]
+    assert ("v=DMARC1; p=reject", "other.example.org") == (dmarc, found.json()["smarthost"]["host"])
+    assert None is (await world.call("PATCH", path, {"smarthost": None})).json()["smarthost"]
+    assert found.json() | {"smarthost": None} == (await world.call("GET", path)).json()
+    for body in ({"dmarc_policy": None}, {"domain": "x.example"}, {"dmarc_rua": "nobody"}, {"smarthost": {}}):
+        assert 422 == (await world.call("PATCH", path, body)).status_code
+    assert 403 == (await world.call("PATCH", path, {"smarthost": None}, key="agent")).status_code
+    assert 404 == (await world.call("PATCH", f"/v1/domains/{world.theirs.domain.id}", {"smarthost": None})).status_code
+
+
 async def test_a_domain_whose_records_are_in_place_is_aligned(world):
     domain = await added(world)
     publish(world, domain)

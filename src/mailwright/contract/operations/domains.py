@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mailwright.contract.operations.listing import Listing, listed
 from mailwright.contract.operations.row import Content, Example, Operation
@@ -54,6 +54,19 @@ class DomainId(Struct, frozen=True, forbid_unknown_fields=True):
     """One domain."""
 
     domain_id: Annotated[Id, doc("The domain's id.")]
+
+
+class DomainChange(DomainId, frozen=True, forbid_unknown_fields=True):
+    """What shall be different about a domain; what is left out stays."""
+
+    smarthost: Annotated[
+        SmarthostWanted | UnsetType | None, doc("Send through this relay, given whole; null: straight to the receivers.")
+    ] = UNSET
+    dmarc_policy: Annotated[
+        Literal["none", "quarantine", "reject"] | UnsetType,
+        doc("What receivers shall do with mail that does not authenticate: publish the record again."),
+    ] = UNSET
+    dmarc_rua: Annotated[Text | UnsetType | None, doc("Where receivers send DMARC reports; null: nowhere.")] = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +123,16 @@ async def _inspect(ports: Ports, caller: Caller, given: DomainId) -> _Inspected:
 
 async def _verify(tx: Tx, ports: Ports, caller: Caller, found: _Inspected) -> shown.Verification:
     return shown.verification(await domains.verified(tx, ports, caller, found.domain_id, found.checks))
+
+
+async def _change(tx: Tx, ports: Ports, caller: Caller, given: DomainChange) -> shown.Domain:
+    same = domains.UNCHANGED
+    wanted = domains.DomainChange(
+        smarthost=same if isinstance(given.smarthost, UnsetType) else _smarthost(given.smarthost),
+        dmarc_policy=same if isinstance(given.dmarc_policy, UnsetType) else given.dmarc_policy,
+        dmarc_rua=same if isinstance(given.dmarc_rua, UnsetType) else given.dmarc_rua,
+    )
+    return shown.domain(await domains.change(tx, ports, caller, given.domain_id, wanted), ports.settings)
 
 
 async def _remove(tx: Tx, ports: Ports, caller: Caller, given: DomainId) -> None:
@@ -183,6 +206,24 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         tool="verify_domain_alignment",
         command="domain verify",
         notes="Says of every record what was expected, what DNS has, and why that is not enough.",
+    ),
+    Operation(
+        name="domains.change",
+        summary="Change a domain's smarthost or DMARC policy",
+        permission=Permission.DOMAINS_MANAGE,
+        method="PATCH",
+        path="/v1/domains/{domain_id}",
+        input=DomainChange,
+        output=shown.Domain,
+        act=_change,
+        tool="change_domain",
+        command="domain change",
+        examples=(
+            Example("Send through a relay", {"smarthost": {"host": "relay.example", "username": "us", "password": "x"}}),
+            Example("Send straight to the receivers again", {"smarthost": None}),
+        ),
+        notes="What waits in the queue takes the new way. A smarthost at a loopback or private address is connected to only "
+        "where `delivery.smarthost_networks` of the server's configuration names its network; until then its mail waits.",
     ),
     Operation(
         name="domains.remove",
