@@ -57,6 +57,33 @@ async def test_bytes_that_are_no_text_come_out_as_they_went_in(world):
     assert (raw, str(len(raw))) == (found.content, found.headers["content-length"])
 
 
+async def test_I9_what_this_server_put_on_top_is_told_apart_and_comes_with_the_bytes_when_asked_for(world):
+    message_id = await world.arrive(MESSAGE)
+    path = f"/v1/messages/{message_id}"
+    message = (await world.call("GET", path, key="agent")).json()
+    trace = {one["name"]: one["value"] for one in message["trace"]}
+    assert ["Return-Path", "Delivered-To", "Authentication-Results", "Received"] == list(trace)
+    assert ("<bob@there.example>", "ada@ours.example.com") == (trace["Return-Path"], trace["Delivered-To"])
+    assert trace["Authentication-Results"].startswith("mx.example.com; spf=")
+    assert "from mx.there.example ([192.0.2.99]) by mx.example.com with" in trace["Received"]
+    assert not {"received", "return-path", "authentication-results"} & set(message["headers"])
+    plain = (await world.call("GET", f"{path}/raw", key="agent")).content
+    assert plain == (await world.call("GET", f"{path}/raw?trace=false", key="agent")).content
+    traced = (await world.call("GET", f"{path}/raw?trace=true", key="agent")).content
+    assert traced.endswith(plain)
+    assert list(trace) == [
+        line.partition(b":")[0].decode() for line in traced[: -len(plain)].splitlines() if line[:1] not in b"\t "
+    ]
+    assert 422 == (await world.call("GET", f"{path}/raw?trace=perhaps")).status_code
+
+
+async def test_what_goes_out_has_no_trace_of_ours_yet(world):
+    told = await world.send()
+    path = f"/v1/messages/{told['message_id']}"
+    assert [] == (await world.call("GET", path)).json()["trace"]
+    assert (await world.call("GET", f"{path}/raw")).content == (await world.call("GET", f"{path}/raw?trace=true")).content
+
+
 async def test_a_message_is_read_with_its_words_marked_as_somebody_elses(world):
     message = (await world.call("GET", f"/v1/messages/{await world.arrive(MESSAGE)}", key="agent")).json()
     assert ("inbound", "received", "Téa?", "bob@there.example") == (

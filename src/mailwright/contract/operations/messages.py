@@ -38,6 +38,14 @@ class MessageList(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True
     until: Annotated[Moment | None, doc("Only those before this time.")] = None
 
 
+class MessageRaw(MessageId, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The bytes of a message."""
+
+    trace: Annotated[bool, doc("Inbound: put on top what this server found out: its Received, Authentication-Results...")] = (
+        False
+    )
+
+
 class MessageLabel(MessageId, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Labels to put on a message and to take off it."""
 
@@ -88,8 +96,10 @@ async def _get(ports: Ports, caller: Caller, given: MessageId) -> shown.Message:
     return shown.message(content)
 
 
-async def _raw(ports: Ports, caller: Caller, given: MessageId) -> Content:
+async def _raw(ports: Ports, caller: Caller, given: MessageRaw) -> Content:
     message, raw = await messages.whole(ports, caller, given.message_id)
+    if given.trace and message.trace:
+        raw = b"".join((message.trace, raw))
     return Content(raw, "message/rfc822", f"{message.id}.eml")
 
 
@@ -174,11 +184,12 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         permission=Permission.MESSAGES_READ,
         method="GET",
         path="/v1/messages/{message_id}/raw",
-        input=MessageId,
+        input=MessageRaw,
         output=Content,
         read=_raw,
         command="message raw",
-        notes="Left out are only Authentication-Results fields that came in bearing this server's name: they are forged.",
+        notes="Left out are only Authentication-Results fields that came in bearing this server's name: they are forged. "
+        "What this server adds itself is kept apart, and put on top with `trace=true`.",
     ),
     Operation(
         name="messages.attachment",

@@ -15,7 +15,7 @@ from mailwright.core import model
 from mailwright.core.messages import MAX_TEXT, Content
 from mailwright.core.model import Direction, MessageStatus, OversightMode, Trust
 from mailwright.mail import mime
-from mailwright.mail.header import Header
+from mailwright.mail.header import Header, parse_header
 from mailwright.mail.quoting import new_text
 from mailwright.mail.words import decode_unstructured
 
@@ -85,6 +85,13 @@ class Recipient(Struct, frozen=True, kw_only=True):
     next_attempt_at: Annotated[Time | None, doc("When it is tried next; null once it is decided.")]
 
 
+class TraceField(Struct, frozen=True):
+    """A field that this server put on top of a message."""
+
+    name: Annotated[str, doc("Its name.", example="Authentication-Results")]
+    value: Annotated[str, doc("Its value, on one line.")]
+
+
 class Message(MessageSummary, frozen=True, kw_only=True, rename={"from_": "from"}):
     """A message with its content."""
 
@@ -98,6 +105,10 @@ class Message(MessageSummary, frozen=True, kw_only=True, rename={"from_": "from"
     authentication: Annotated[
         dict[str, Any] | None,
         doc("Inbound: what SPF, DKIM, DMARC, ARC and `identity` (Agent-Identity) came to, each with the steps that led there."),
+    ]
+    trace: Annotated[
+        tuple[TraceField, ...],
+        doc("Inbound: what this server put on top (Return-Path, Authentication-Results, Received); it is not among `headers`."),
     ]
     recipients: Annotated[tuple[Recipient, ...], doc("Outbound: what became of it for each recipient, once it was queued.")]
     truncated: Annotated[
@@ -145,9 +156,15 @@ def message(content: Content) -> Message:
         attachments=tuple(attachment_info(place, part) for place, part in enumerate(mime.attachments(content.root), 1)),
         headers=headers,
         authentication=content.message.authentication,
+        trace=_trace(content.message.trace),
         recipients=tuple(recipient(row) for row in content.deliveries),
         truncated=tuple(name for name, was_cut in cut.items() if was_cut),
     )
+
+
+def _trace(trace: bytes) -> tuple[TraceField, ...]:
+    fields = parse_header(trace + b"\r\n").fields if trace else ()
+    return tuple(TraceField(field.raw.partition(b":")[0].decode(), " ".join(field.value.split())) for field in fields)
 
 
 def _html(root: mime.Part) -> tuple[str | None, bool]:
