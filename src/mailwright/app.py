@@ -33,6 +33,8 @@ from mailwright.core import accounts
 from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Host, Ports, Settings, Tx
 from mailwright.faces import rest, smtp
+from mailwright.faults import Point, passes
+from mailwright.files import place
 from mailwright.gauges import Gauges, StoreCollector
 from mailwright.logs import set_up_log as set_up
 from mailwright.net import tls
@@ -189,7 +191,7 @@ async def start(config: Config, sockets: Sockets | None = None) -> Running:
 
 
 async def _assembled(config: Config, closing: list[Callable[[], object]], sockets: Sockets) -> Running:
-    data = _data_folder(config)
+    data = Path(config.server.data)  # made, durably, with its store
     if (data / "restoring").exists():
         raise CannotStart(f"{data} was not restored to the end: run `mailwright restore` again")
     store = await open_store(data, StoreOptions(free_space=config.limits.free_disk_mb * MEGABYTE))
@@ -210,6 +212,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     now = ports.clock.now()
     await store.write(lambda tx: tx.queue.release(now))
     await store.write(lambda tx: tx.webhooks.release(now))
+    passes(Point.START_RELEASED)
     operator_key = await _first_key(ports, data)
     registry = CollectorRegistry()
     gauges, census = Gauges(registry), Census(data)
@@ -241,12 +244,6 @@ async def _nothing(tx: Tx) -> None:
 def _limits(config: Config) -> Limits:
     chosen = config.limits
     return Limits(chosen.memory_mb * MEGABYTE, chosen.free_disk_mb * MEGABYTE, chosen.store_seconds)
-
-
-def _data_folder(config: Config) -> Path:
-    folder = Path(config.server.data)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
 
 
 def _resolver_options(config: Config) -> ResolverOptions:
@@ -374,16 +371,8 @@ def reachable(listening: str) -> str:
 def _secret(path: Path) -> bytes:
     """32 random bytes that outlive a restart."""
     if not path.exists():
-        _write_private(path, secrets.token_bytes(32))
+        place(path, secrets.token_bytes(32))
     return path.read_bytes()
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-    with os.fdopen(file, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
 
 
 async def _first_key(ports: Ports, data: Path) -> str | None:
@@ -393,13 +382,11 @@ async def _first_key(ports: Ports, data: Path) -> str | None:
         if await tx.tenants.page(None, 1):
             return None
         _, _, secret = await accounts.bootstrap(tx, ports)
+        # Before the commit: whoever dies between the two makes another key in its place, and nobody is locked out.
+        place(data / OPERATOR_KEY, secret.encode() + b"\n")
         return secret
 
-    secret = await ports.store.write(script)
-    if secret is not None:
-        (data / OPERATOR_KEY).unlink(missing_ok=True)
-        _write_private(data / OPERATOR_KEY, secret.encode() + b"\n")
-    return secret
+    return await ports.store.write(script)
 
 
 def smtp_options(config: Config) -> smtp.ServerOptions:

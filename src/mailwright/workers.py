@@ -21,6 +21,7 @@ from mailwright.core import approvals, delivery, limits, webhooks
 from mailwright.core.errors import StorageBusy
 from mailwright.core.model import Event
 from mailwright.core.ports import Deferred, Host, Ports, Rejected, Report, Route, Topic, Unknown
+from mailwright.faults import Point, passes
 
 log = structlog.get_logger()
 
@@ -151,20 +152,30 @@ class Deliveries:
         self._domains[job.delivery.domain] = key
         await destination.enter()
         self._waiting.pop(job.delivery.id, None)
+        passes(Point.DELIVERY_CLAIMED)
         try:
-            begun = await delivery.begin(self._ports, job)
+            begun = await self._begin(job)
             if begun is None:
                 return  # the lease was lost while it waited: whoever has it now delivers it
             job = begun
+            passes(Point.DELIVERY_BEGUN)
             report, prefix = await self._attempt(job, route)
+            passes(Point.DELIVERY_ANSWERED)
             destination.pace = _paced(destination.pace, report)
             await self._record(job, report, prefix)
+            passes(Point.DELIVERY_RECORDED)
         except Exception:
             # Its outcome is not known to the store, so the attempt stays open: when the lease ends, that is told (I6).
             log.exception("delivery.not_recorded", delivery=job.delivery.id, message=job.message.id)
         finally:
             destination.leave()
             self._forget(key, destination)
+
+    async def _begin(self, job: delivery.Job) -> delivery.Job | None:
+        while True:  # nobody was dialled yet: when the disk is well again it goes on, and need not wait for its lease to end
+            with suppress(StorageBusy):
+                return await delivery.begin(self._ports, job)
+            await asyncio.sleep(TROUBLE)
 
     async def _routed(self, job: delivery.Job) -> tuple[str, Route | Deferred | Rejected]:
         try:
@@ -251,6 +262,7 @@ class Tellings:
         if room <= 0 or due is None or due > self._ports.clock.now():
             return 0
         tellings = await webhooks.claim(self._ports, room)
+        passes(Point.TELLING_CLAIMED)
         for telling in tellings:
             task = asyncio.create_task(self._tell(telling))
             self._tasks.add(task)

@@ -22,6 +22,7 @@ from mailwright.core.accounts import require
 from mailwright.core.errors import IdempotencyInFlight, IdempotencyKeyReuse, Refusal, StorageBusy
 from mailwright.core.model import Caller
 from mailwright.core.ports import Ports, SavedResponse, Taken, Tx
+from mailwright.faults import Point, passes
 
 KEPT_FOR = 24 * 3600 * 1000  # ms
 _encoder = msgspec.json.Encoder()
@@ -125,6 +126,7 @@ async def _run_once(
         except Refusal as refusal:
             await _undo(ports, operation, prepared, refusal)
             raise
+        passes(Point.REQUEST_STORED)
         if told.repeated:
             await _undo(ports, operation, prepared)
         return told

@@ -17,10 +17,11 @@ from typing import Any, cast
 from mailwright.app import RandomIds, SystemClock
 from mailwright.core import restoring
 from mailwright.core.ports import Ports, Settings
+from mailwright.files import sync_folder
 from mailwright.keeping.archive import Archive, fetch
 from mailwright.keeping.backup import Progress
 from mailwright.keeping.manifest import PIECE, File, Manifest
-from mailwright.store.blobs import checked, sync_folder
+from mailwright.store.blobs import checked
 from mailwright.store.lock import FolderLock
 from mailwright.store.sqlite import open_store
 from mailwright.store.sqlite.connection import FILE

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from mailwright.faults import Point, passes
 from mailwright.net.tls import describe
 from mailwright.wire.smtp_client import CHUNK, Closed, Event, Session, State, Transaction
 
@@ -142,6 +143,8 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """The loop's call: feed the session."""
+        if self.session.state is State.FINAL:
+            passes(Point.DELIVERY_DOT)
         self._tell(self.session.receive_data(data))
         self._pump()
 

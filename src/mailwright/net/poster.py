@@ -19,6 +19,7 @@ import h11
 import httpcore2
 
 from mailwright.core.ports import NotPosted, Posted, Resolver
+from mailwright.faults import Point, passes
 from mailwright.mail.questions import Question, RecordType, ask_all
 from mailwright.net import guard
 from mailwright.net.tls import verified_context
@@ -71,6 +72,7 @@ class Poster:
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Posted | NotPosted:
         """POST, and what was answered: any status counts as an answer, a redirect too."""
         found = await self.fetch("POST", url, headers, body)
+        passes(Point.TELLING_POSTED)
         if isinstance(found, NotPosted):
             return found
         return Posted(found.status, found.body.decode("utf-8", "replace")[:EXCERPT])

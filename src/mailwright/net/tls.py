@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from mailwright.files import place
 
 LOCAL_DAYS = 3650
 
@@ -83,10 +84,9 @@ def ensure_self_signed(certificate: Path, key: Path, names: Sequence[str], now: 
     if certificate.exists() and key.exists():
         return
     public, private = self_signed(names, now)
-    key.unlink(missing_ok=True)
-    with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(private)
-    certificate.write_bytes(public)
+    certificate.unlink(missing_ok=True)  # it belongs to another key
+    place(key, private)
+    place(certificate, public)
 
 
 def describe(connection: ssl.SSLObject | ssl.SSLSocket) -> str:

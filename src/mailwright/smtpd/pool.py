@@ -19,6 +19,7 @@ from mailwright.core.errors import ExaminationFailed, Refusal, StorageBusy
 from mailwright.core.ports import Ports, Spool
 from mailwright.faces.smtp.doors import DoorLimits, Doors, plain_address
 from mailwright.faces.smtp.metrics import metrics
+from mailwright.faults import Point, passes
 from mailwright.smtpd.counting import Totals
 from mailwright.smtpd.frames import (
     IMPLICIT,
@@ -232,6 +233,7 @@ class Smtpd:
         spool = self._spool(arrived)
         try:
             receipt = await receiving.take(self._ports, arrived.arrival(), spool)
+            passes(Point.MESSAGE_STORED)
         finally:
             spool.discard()
         return Taken(arrived.number, receipt.ids)

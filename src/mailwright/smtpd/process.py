@@ -22,6 +22,7 @@ from mailwright.core.ports import Spool
 from mailwright.core.receiving import Arrival, Peer, Receipt, Recipient
 from mailwright.core.sending import IN_MEMORY
 from mailwright.faces import smtp
+from mailwright.faults import Point, passes
 from mailwright.logs import set_up_log
 from mailwright.mail.arf import Complaint
 from mailwright.mail.dsn import Dsn
@@ -107,6 +108,7 @@ class Desk:
             seen: Seen = await self._ask(SeenFrom(next(self._numbers), peer, mail_from))
             peer = seen.peer
         arrival = await self._looked_at(peer, mail_from, recipients, spool)
+        passes(Point.MESSAGE_EXAMINED)
         taken: Taken = await self._ask(self._frame(arrival, spool))
         return Receipt(taken.ids)
 

@@ -15,6 +15,9 @@ import re
 import tempfile
 from pathlib import Path
 
+from mailwright.faults import Point, passes
+from mailwright.files import sync_folder
+
 IN_MEMORY = 256 * 1024
 
 _ID = re.compile(r"[a-z]{1,8}_[a-z0-9]{1,64}")
@@ -88,10 +91,13 @@ class FileSpool:
         if self._file is None:
             return
         os.fsync(self._file)
+        passes(Point.BLOB_SYNCED)
         os.rename(self._path, target)
         self._path = ""
+        passes(Point.BLOB_NAMED)
         # I1: the name is as durable as the bytes only once the folder is on disk.
         sync_folder(target.parent)
+        passes(Point.BLOB_SETTLED)
         self.settled_as = blob_id
         self._close()
 
@@ -118,15 +124,6 @@ def _write_all(file: int, chunk: bytes) -> None:
     left = memoryview(chunk)
     while left:
         left = left[os.write(file, left) :]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class BlobFolder:

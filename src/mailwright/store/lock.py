@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from mailwright.store.blobs import sync_folder
+from mailwright.files import sync_folder
 
 
 class FolderInUse(Exception):
@@ -41,8 +42,9 @@ class FolderLock:
 
 
 def _make(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)  # I1: what is kept in a folder is as durable as the folder's own name
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    # I1: what is kept in a folder is as durable as the folder's own name, whoever made it, and however long ago.
+    with suppress(PermissionError):  # not ours to sync: whoever runs us made it
+        sync_folder(folder.parent)

@@ -26,6 +26,7 @@ from mailwright.faces.smtp.translation import (
     protocol_name,
     reply_to,
 )
+from mailwright.faults import Point, passes
 from mailwright.wire.smtp_server import (
     Auth,
     AuthResponse,
@@ -140,12 +141,14 @@ class Conversation:
             log.exception("smtp.receive_failed", ip=self.ip)
             self._refuse(OUR_FAULT)
         else:
+            passes(Point.MESSAGE_CONFIRMED)
             # The client may be gone: the message is ours all the same, and it will send it again (I6).
             log.info("smtp.accepted", ip=self.ip, ids=receipt.ids, size=size, told=not self.session.closed)
             if self.metrics:
                 self.metrics.accepted.inc()
             if not self.session.closed:
                 self.session.accept("Accepted " + " ".join(receipt.ids))
+                passes(Point.MESSAGE_ANSWERED)
         finally:
             spool.discard()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import apsw
 
+from mailwright.faults import Point, passes
 from mailwright.store.sqlite.connection import open_checkpointer
 from mailwright.store.sqlite.options import Options
 
@@ -72,7 +73,9 @@ class Checkpointer:
 
     def _checkpoint(self, connection: apsw.Connection) -> int:
         try:
+            passes(Point.CHECKPOINT_BEGINS)
             pages, _ = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            passes(Point.CHECKPOINT_ENDED)
         except apsw.BusyError:
             return 0  # the other thread is at it
         except apsw.Error as error:

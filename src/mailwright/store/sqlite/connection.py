@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 
 from mailwright.core.errors import StorageBusy
+from mailwright.faults import Point, passes
 from mailwright.store.rows import Value
 from mailwright.store.sqlite.options import Options
 from mailwright.store.statements import Statement
@@ -120,6 +121,7 @@ class MigrationRunner:
         try:
             self._connection.execute(script).fetchall()
             self.run(statement, values)
+            passes(Point.MIGRATION_RAN)
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.execute("ROLLBACK")

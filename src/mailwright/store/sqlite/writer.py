@@ -23,6 +23,7 @@ import apsw
 
 from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Script
+from mailwright.faults import Point, passes
 from mailwright.store.database import Notes, drive
 from mailwright.store.sqlite.connection import TROUBLE, busy, open_writer
 from mailwright.store.sqlite.options import Options
@@ -197,6 +198,7 @@ class Writer:
                 if not work.caller.done():  # else its caller gave up before it began
                     group.works.append(work)
                     self._run(work, group.notes)
+                    passes(Point.GROUP_SCRIPT_RAN)
                 if monotonic() > stop:
                     return
         except _Spoilt:
@@ -248,7 +250,9 @@ class Writer:
     def _commit(self, notes: Notes) -> None:
         # In the thread: nothing else touches the connection until this returns.
         start = perf_counter()
+        passes(Point.GROUP_READY)
         self._control.execute("COMMIT")
+        passes(Point.GROUP_COMMITTED)
         self.counters.commit_seconds += perf_counter() - start
         try:
             self.after_commit(self.connection, notes)
