@@ -264,6 +264,30 @@ def told(internet) -> list[str]:
     return [event.type for event in internet.events("domain.aligned", "domain.degraded")]
 
 
+class NoCache:
+    """A resolver that must not be asked for what it remembers."""
+
+    def __init__(self, dns) -> None:
+        self._dns = dns
+
+    async def resolve(self, check):
+        raise AssertionError("an answer out of the cache would do")
+
+    async def resolve_afresh(self, check):
+        return await self._dns.resolve(check)
+
+
+def test_verifying_looks_at_dns_past_every_cache(internet):
+    """Whoever has just published a record wants to see it; of another tenant's keys that counts as much."""
+    rival = internet.tenant("rival.example")
+    keys = (DkimKey("own", "rsa-sha256", "", "v=DKIM1; k=rsa; p=OWN="),)
+    theirs = add(internet, NewDomain("agents.example", keys), rival.operator)
+    internet.publish("own._domainkey.agents.example TXT v=DKIM1; k=rsa; p=OWN=")
+    ports = replace(internet.ports, resolver=NoCache(internet.dns))
+    found = internet.do(domains.inspect(ports, rival.operator, theirs.id))
+    assert (Found.VALID, None) == (next(one.found for one in found.checks if one.record.purpose is Purpose.DKIM), found.vacated)
+
+
 def test_mail_leaves_a_domain_only_when_its_records_are_in_place(internet):
     domain = internet.home.add_domain("there.example", publish=False)
     grace = internet.agent("grace@there.example")

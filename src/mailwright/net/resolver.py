@@ -109,7 +109,9 @@ class Resolver:
                     return verdict
                 reply = await (self.ask(found) if isinstance(found, Question) else self._fetch_all(found))
         finally:
-            check.close()
+            # Where time is over while the thread is at work, the check can't be closed: the thread goes on to its end.
+            with contextlib.suppress(ValueError):
+                check.close()
 
     async def resolve_afresh(self, check: Asks[T]) -> T:
         """As `resolve`, asking again what is in the cache: for somebody who has just changed a record and wants to see it."""
