@@ -166,6 +166,7 @@ class Sockets:
 
     api: socket.socket
     smtp: socket.socket
+    acme: socket.socket | None = None
 
 
 def listen(config: Config) -> Sockets:
@@ -174,6 +175,7 @@ def listen(config: Config) -> Sockets:
     return Sockets(
         given.get("api") or bind(config.api.host, config.api.port),
         given.get("smtp") or bind(config.smtp.host, config.smtp.port, "SMTP"),
+        (given.get("acme") or bind(config.acme.host, config.acme.port, "ACME")) if config.acme.domains else None,
     )
 
 
@@ -232,6 +234,8 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
         gauging.watch(gauges, census, strain, ports.clock, stop),
         straining.watch(strain, lambda: store.write(_nothing), stop),
     ]
+    if sockets.acme is not None:
+        loops.append(await _keep_issued(config, data, sockets.acme, running))
     running.loops += [asyncio.create_task(loop) for loop in loops]
     running.faces.append(await _serve_api(running, sockets.api, registry, api_certificate, receiving))
     return running
@@ -404,6 +408,8 @@ def smtp_options(config: Config) -> smtp.ServerOptions:
 def _certificate(config: Config, data: Path) -> tuple[Path, Path]:
     """The PEM files of the SMTP face: the operator's, else of our own making. Raises CannotStart."""
     paths = Path(config.smtp.tls_certificate), Path(config.smtp.tls_key)
+    if config.acme.domains and not config.smtp.tls_certificate:
+        return _usable(*(2 * (_acme_certificate(config, data),)))
     if not (config.smtp.tls_certificate and config.smtp.tls_key):
         paths = data / "smtp-cert.pem", data / "smtp-key.pem"
         tls.ensure_self_signed(*paths, [config.server.hostname], datetime.datetime.now(datetime.UTC))
@@ -417,6 +423,31 @@ def _api_certificate(config: Config, smtp_certificate: Certificate) -> Certifica
     if not (config.api.tls_certificate and config.api.tls_key):
         return smtp_certificate
     return Certificate(*_usable(Path(config.api.tls_certificate), Path(config.api.tls_key)))
+
+
+def _acme_certificate(config: Config, data: Path) -> Path:
+    """The file that ACME renews; until it first does, with a certificate of our own making. Raises CannotStart."""
+    if not config.acme.agree_to_terms:
+        raise CannotStart("acme.domains is set: read the terms of the ACME server, and set acme.agree_to_terms")
+    path = data / "acme" / "certificate.pem"
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        public, private = tls.self_signed(config.acme.domains, datetime.datetime.now(datetime.UTC))
+        _write_private(path, private + public)
+    return path
+
+
+async def _keep_issued(config: Config, data: Path, listener: socket.socket, running: Running) -> Coroutine[Any, Any, None]:
+    """The loop that gets and renews a certificate. Raises CannotStart."""
+    chosen = config.acme
+    try:
+        from mailwright.net import acme
+    except ImportError:
+        raise CannotStart("ACME is an extra: pip install 'mailwright[acme]'") from None
+    issuer = acme.Issuer(data / "acme", acme.Options(chosen.directory, chosen.domains, chosen.email, chosen.ca_file))
+    answering = await acme.answer_challenges(listener, issuer.answers)
+    running.closing.append(answering.close)
+    return acme.keep_issued(issuer, running.stopping)
 
 
 def _usable(certificate: Path, key: Path) -> tuple[Path, Path]:

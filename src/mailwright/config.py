@@ -90,6 +90,22 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ("127.0.0.0/8", "::1/128")
 
 
+class Acme(Struct, frozen=True, forbid_unknown_fields=True):
+    """A certificate from an ACME server (Let's Encrypt): for SMTP, and with `api.tls` for the API, where they name none."""
+
+    domains: Annotated[
+        tuple[str, ...], _about("Names to get a certificate for: `server.hostname`, and the API's. Empty: no ACME.")
+    ] = ()
+    agree_to_terms: Annotated[bool, _about("You agree to the terms of that server; nothing is asked of it otherwise.")] = False
+    directory: Annotated[str, _about("The server's directory.", pattern="^https://")] = (
+        "https://acme-v02.api.letsencrypt.org/directory"
+    )
+    email: Annotated[str, _about("Where the server may write to you.")] = ""
+    host: Annotated[str, _about("The address at which the server's questions are answered (HTTP-01).")] = ""
+    port: Annotated[Port, _about("The port for that: the server comes to 80. Anything else is for tests.")] = 80
+    ca_file: Annotated[str, _about("PEM file: whom to believe that the server is who it says; empty: the system's.")] = ""
+
+
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """Beyond these, new work is refused for the moment: 451 over SMTP, 503 `storage_busy` over REST."""
 
@@ -158,6 +174,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     server: Server = Server()
     smtp: Smtp = Smtp()
     api: Api = Api()
+    acme: Acme = Acme()
     limits: Limits = Limits()
     dns: Dns = Dns()
     delivery: Delivery = Delivery()
