@@ -433,7 +433,7 @@ def _acme_certificate(config: Config, data: Path) -> Path:
     if not path.exists():
         path.parent.mkdir(mode=0o700, exist_ok=True)
         public, private = tls.self_signed(config.acme.domains, datetime.datetime.now(datetime.UTC))
-        _write_private(path, private + public)
+        place(path, private + public)
     return path
 
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from mailwright.files import sync_folder
 from mailwright.keeping.manifest import PIECE, File, Manifest, parse, render
 
 
@@ -107,10 +108,10 @@ class Folder:
         """Write a manifest: all names of pieces are durable before it."""
         name, content = render(manifest)
         for one in (self.folder / "pieces").iterdir():
-            _sync(one)
-        _sync(self.folder / "pieces")
+            sync_folder(one)
+        sync_folder(self.folder / "pieces")
         _write_durably(self.folder / "backups" / name, content)
-        _sync(self.folder / "backups")
+        sync_folder(self.folder / "backups")
         return name
 
     def keep(self, count: int) -> int:
@@ -155,7 +156,7 @@ class Tar:
             file.flush()
             os.fsync(file.fileno())
         part.rename(path)
-        _sync(path.absolute().parent)
+        sync_folder(path.absolute().parent)
 
     def has(self, digest: str) -> bool:
         """Whether the piece is there."""
@@ -241,11 +242,3 @@ def _write_durably(place: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(place)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -93,7 +93,7 @@ def _small_files(data: Path) -> Iterator[Path]:
     """Secrets and certificates: whatever lies in the folder and is not the store's."""
     for name in sorted(os.listdir(data)):
         path = data / name
-        if name in LEFT_OUT:
+        if name in LEFT_OUT or name.startswith("."):  # half a file that a crash left
             continue
         if path.is_dir():
             yield from sorted(one for one in path.rglob("*") if one.is_file())

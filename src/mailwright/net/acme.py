@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import os
 import random
 import socket
 import threading
@@ -29,6 +28,8 @@ from josepy.jwa import ES256
 from josepy.jwk import JWKEC
 from josepy.util import ComparableECKey
 from requests.exceptions import RequestException
+
+from mailwright.files import place
 
 log = structlog.get_logger()
 
@@ -87,11 +88,11 @@ class Issuer:
                 self._answer(server, authorization)
         deadline = datetime.datetime.now() + datetime.timedelta(seconds=PATIENCE)  # without a zone, as the library counts
         order = server.poll_and_finalize(order, deadline)
-        write_privately(self.certificate, key + order.fullchain_pem.encode())
+        place(self.certificate, key + order.fullchain_pem.encode())
 
     def _server(self) -> client.ClientV2:
         if not self._account.exists():
-            write_privately(self._account, _pem(ec.generate_private_key(ec.SECP256R1())))
+            place(self._account, _pem(ec.generate_private_key(ec.SECP256R1())))
         secret = serialization.load_pem_private_key(self._account.read_bytes(), None)
         key = JWKEC(key=ComparableECKey(cast(Any, secret)))
         verify = cast(bool, self.options.ca_file or True)  # a path is as good: it is handed on
@@ -197,16 +198,6 @@ async def answer_challenges(listener: socket.socket, answers: dict[str, bytes]) 
             writer.close()
 
     return await asyncio.start_server(serve, sock=listener, limit=HEAD)
-
-
-def write_privately(path: Path, content: bytes) -> None:
-    """Put it in its place in one step, for its owner alone."""
-    part = path.with_name(path.name + ".part")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
