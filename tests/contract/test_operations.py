@@ -97,7 +97,12 @@ def test_no_two_rows_share_a_name_a_route_a_tool_or_a_command(of):
 
 
 def test_every_permission_opens_something():
-    assert set(Permission) == {one.permission for one in OPERATIONS}
+    assert set(Permission) == {one.permission for one in OPERATIONS if one.permission is not None}
+
+
+def test_what_needs_no_key_is_a_look_and_told_one_by_one():
+    assert ["identity.public_key"] == names_where(lambda one: one.permission is None)
+    assert [] == names_where(lambda one: one.permission is None and one.changes)
 
 
 def test_tools_that_users_call_already_keep_their_names():
@@ -112,7 +117,9 @@ def names_where(wrong: Callable[[Operation[Any, Any]], object]) -> list[str]:
 
 def test_a_row_reads_or_acts_and_looking_never_acts():
     assert [] == names_where(lambda one: (one.read is None) == (one.act is None))
-    assert [] == names_where(lambda one: (one.method == "GET") != (one.read is not None))
+    assert [] == names_where(lambda one: one.method == "GET" and one.read is None)
+    # A message does not fit into a URL.
+    assert ["identity.verify"] == names_where(lambda one: one.method != "GET" and one.read is not None)
     assert [] == names_where(lambda one: one.prepare is not None and one.act is None)
 
 

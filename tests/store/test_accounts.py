@@ -181,6 +181,14 @@ async def test_a_name_may_be_claimed_by_many_tenants_and_owned_by_one(store: Sto
         await adding(store, "mailboxes", replace(box, id="mbx_3"))
 
 
+async def test_agents_are_found_by_id_or_by_name_across_tenants_the_eldest_first(store: Store) -> None:
+    young = replace(AGENT, id="agt_0", tenant_id=THEIRS, created_at=AGENT.created_at + 1)
+    await adding(store, "agents", young, AGENT)
+    assert [AGENT, young] == await asking(store, lambda tx: tx.agents.named("ada"))
+    assert [young] == await asking(store, lambda tx: tx.agents.named("agt_0"))
+    assert [] == await asking(store, lambda tx: tx.agents.named("Ada"))
+
+
 async def test_mailboxes_are_found_by_domain_and_by_agent(store: Store) -> None:
     boxes = numbered(
         MAILBOX, 4, address=lambda n: f"a{n}@x.example", client_id=lambda n: None, agent_id=lambda n: f"agt_{n % 2}"

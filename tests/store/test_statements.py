@@ -88,6 +88,8 @@ ACROSS_TENANTS = {
     "webhook_deliveries.release": "the queue is worked for all tenants",
     "audit.last": "one chain of hashes goes through all tenants",
     "audit.whole": "one chain of hashes goes through all tenants, and is verified by whoever has the file",
+    "agents.of_id": "whoever asks for a public key has no tenant",
+    "agents.named": "as of_id",
     "nonces.add": "within one mailbox, found as for advance",
     "nonces.forget_before": "identities expire for all tenants",
     "idempotency.forget_before": "answers grow old for all tenants",

@@ -25,6 +25,7 @@ def _group() -> None:
 
 def verify(file: InputFile, rcpt: Rcpt = None, zone: ZoneFile = None, now: Now = None, as_json: Json = False) -> None:
     """Verify a message's Agent-Identity field, and say step by step how the verdict came about."""
+    from mailwright.commands.judging import paragraph
     from mailwright.mail.header import parse_header
     from mailwright.mailauth import provenance
 
@@ -32,6 +33,6 @@ def verify(file: InputFile, rcpt: Rcpt = None, zone: ZoneFile = None, now: Now =
     found = ask(provenance.verify(parse_header(raw), raw, now=at(now), rcpt=rcpt), zone)
     tags = dict(found.tags or {})
     answer = {"verdict": found.verdict.value, "steps": list(found.steps), "tags": tags}
-    said = [f"  {name} = {value}" for name, value in tags.items()] if found.genuine else []
-    tell(answer, "\n".join([found.verdict.value, *(f"- {step}" for step in found.steps), *said]), as_json=as_json)
+    said = [f"{name} = {value}" for name, value in tags.items()] if found.genuine else []
+    tell(answer, "\n".join(paragraph("identity", found.verdict, "", (*found.steps, *said))), as_json=as_json)
     raise typer.Exit(0 if found.passes else 1)

@@ -1,4 +1,4 @@
-"""Who an agent is, to others: the field that its mail carries, and the keys that it is signed with.
+"""Who an agent is, to others: the field that its mail carries, and the keys that it is signed with, which anybody may ask for.
 
 The field says which agent wrote a message, in which mode it was sent, for whom, and by whose word. It is made for each
 recipient when the message leaves (decision 0003), before DKIM signs, which covers it.
@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mailwright.core import approvals, audit
+from mailwright.core.errors import NotFound
 from mailwright.core.model import Agent, Approval, ApprovalStatus, Caller, Domain, IdentityKey, KeyState, Message
 from mailwright.core.ports import Ports, Tx
-from mailwright.mail.header import Header, Raw
+from mailwright.mail.header import Header, Raw, parse_header
 from mailwright.mailauth import provenance
 
 DAY = 86_400_000
+ASIDE = 64 * 1024  # octets: a longer message is verified in a thread
 KEPT = 30 * DAY  # ms that a retired key stays published: longer than any signature by it is good
 
 
@@ -107,3 +109,55 @@ async def rotate(tx: Tx, ports: Ports, caller: Caller, domain: Domain) -> Domain
         await tx.domains.put(changed)
         await audit.record(tx, ports, caller, "domain.identity_key_made", domain.id)
     return changed
+
+
+# --- questions ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AgentKey:
+    """The public half of the key that an agent's mail from one of its domains is signed with."""
+
+    agent_id: str
+    domain: str
+    selector: str
+    der: bytes  # SubjectPublicKeyInfo
+    owned: bool  # DNS has shown whose domain it is
+
+
+async def public_keys(ports: Ports, agent_id: str, domain: str | None = None) -> list[AgentKey]:
+    """The keys of the agent of that name (or id), at that domain; of several agents, of the eldest that owns its domain.
+
+    Anybody may ask: it says no more than the agent's mail and DNS do. Raises NotFound.
+    """
+    wanted = None if domain is None else domain.lower().rstrip(".")
+
+    async def script(tx: Tx) -> list[AgentKey]:
+        found = [keys for agent in await tx.agents.named(agent_id) if (keys := await _keys_of(tx, agent, wanted))]
+        if found:
+            return min(found, key=lambda keys: not keys[0].owned)
+        raise NotFound(f"There is no key of an agent {agent_id[:64]} here.")
+
+    return await ports.store.read(script)
+
+
+async def _keys_of(tx: Tx, agent: Agent, wanted: str | None) -> list[AgentKey]:
+    found: dict[str, AgentKey] = {}
+    for mailbox in await tx.mailboxes.of_agent(agent.tenant_id, agent.id):
+        domain = await tx.domains.get(agent.tenant_id, mailbox.domain_id)
+        if domain is None or wanted not in (None, domain.name) or domain.name in found:
+            continue
+        signs = [key for key in domain.identity_keys if key.state is KeyState.SIGNING]
+        der = provenance.public_der(signs[0].record) if signs else None
+        owner = await tx.domains.by_name(domain.name)
+        # S26: who only claims a domain does not speak for the agents of its owner.
+        if der is not None and (owner is None or owner.id == domain.id):
+            found[domain.name] = AgentKey(agent.name, domain.name, signs[0].selector, der, owner is not None)
+    return sorted(found.values(), key=lambda key: not key.owned)
+
+
+async def verify(ports: Ports, raw: bytes, rcpt: str | None) -> provenance.Result:
+    """The verdict on a message that somebody has at hand."""
+    check = provenance.verify(parse_header(raw), raw, now=ports.clock.now() // 1000, rcpt=rcpt)
+    resolve = ports.resolver.resolve_aside if len(raw) > ASIDE else ports.resolver.resolve
+    return await resolve(check)

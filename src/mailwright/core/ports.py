@@ -176,6 +176,9 @@ class Domains(Table[Domain], Protocol):
 
 
 class Agents(Table[Agent], Protocol):
+    async def named(self, name: str) -> list[Agent]:
+        """Across tenants: the agent of that id, then all of that name, the eldest first."""
+
     async def page(self, tenant_id: str, after: str | None, limit: int) -> list[Agent]: ...
 
 

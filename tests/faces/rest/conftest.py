@@ -11,8 +11,8 @@ import pytest
 import structlog
 from starlette.applications import Starlette
 
-from mailwright.core import accounts, agents, mailboxes, receiving
-from mailwright.core.model import Alignment, Domain, Mailbox, OversightMode, Role
+from mailwright.core import accounts, agents, identity, mailboxes, receiving
+from mailwright.core.model import Alignment, Domain, KeyState, Mailbox, OversightMode, Role
 from mailwright.core.ports import Ports, Settings, Tx
 from mailwright.faces.rest import close, create_app
 from mailwright.faces.rest.application import Options
@@ -113,7 +113,8 @@ async def furnish(tx: Tx, ports: Ports, name: str) -> House:
     tenant, _, operator = await accounts.bootstrap(tx, ports, name)
     caller = accounts.system(tenant.id)
     domain = Domain(ports.ids.new("dom"), tenant.id, f"{name}.example.com", Alignment.ALIGNED, (), "none", ports.clock.now())
-    domain = replace(domain, owned_at=ports.clock.now())
+    keys = (identity.new_key(ports, domain.name, KeyState.SIGNING),)
+    domain = replace(domain, owned_at=ports.clock.now(), identity_keys=keys)
     await tx.domains.add(domain)
     agent = await agents.create(tx, ports, caller, agents.NewAgent("ada"))
     wanted = mailboxes.NewMailbox(f"ada@{domain.name}", "Ada", agent.id, OversightMode.AUTONOMOUS)

@@ -14,6 +14,7 @@ from mailwright.contract.operations import (
     compat,
     domains,
     events,
+    identity,
     mailboxes,
     messages,
     sending,
@@ -24,6 +25,7 @@ from mailwright.contract.operations.row import Answer, Content, Example, Nothing
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     *domains.ROWS,
+    *identity.ROWS,
     *mailboxes.ROWS,
     *sending.ROWS,
     *messages.ROWS,

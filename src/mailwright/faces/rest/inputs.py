@@ -7,6 +7,7 @@ is wrong is named by its path: `to[0]`, `attachments[1].content`.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -33,6 +34,7 @@ class Intake:
     body_type: type[msgspec.Struct] | None
     path_type: type[msgspec.Struct]
     lists: frozenset[str]
+    raw: str | None = None
 
 
 def intake(operation: Operation[Any, Any]) -> Intake:
@@ -44,7 +46,7 @@ def intake(operation: Operation[Any, Any]) -> Intake:
     decoder = msgspec.json.Decoder(body_type) if body_type else None
     in_path = [(one.name, one.type) for one in msgspec.structs.fields(operation.input) if one.name in operation.path_fields]
     path_type = msgspec.defstruct(f"{operation.input.__name__}Path", in_path)
-    return Intake(operation.input, operation.path_fields, decoder, body_type, path_type, lists)
+    return Intake(operation.input, operation.path_fields, decoder, body_type, path_type, lists, operation.raw)
 
 
 def body_of(operation: Operation[Any, Any]) -> type[msgspec.Struct] | None:
@@ -83,6 +85,9 @@ def read_input(how: Intake, scope: Scope, values: tuple[str, ...], head: dict[by
     if how.body is None or how.body_type is None:
         given.update(_query(scope, how.lists, how.path_fields))
         return _converted(how.input, given, strict=False)
+    if how.raw is not None and _kind(head) == "message/rfc822":
+        given.update(_query(scope, how.lists, (*how.path_fields, how.raw)))
+        return _converted(how.input, {**given, how.raw: b64encode(body).decode()}, strict=False)
     if scope["query_string"]:
         raise InvalidInput.at("query", "this operation takes its input in the body")
     _check_type(head, body)
@@ -102,11 +107,12 @@ def read_input(how: Intake, scope: Scope, values: tuple[str, ...], head: dict[by
 
 
 def _check_type(head: dict[bytes, bytes], body: bytes) -> None:
-    told = head.get(b"content-type")
-    if body and told is not None:
-        kind = told.decode("latin-1").partition(";")[0].strip().lower()
-        if not _JSON.fullmatch(kind):
-            raise MalformedRequest(f"The body is said to be {kind[:100]!r}; only application/json is read.")
+    if body and b"content-type" in head and not _JSON.fullmatch(_kind(head)):
+        raise MalformedRequest(f"The body is said to be {_kind(head)[:100]!r}; only application/json is read.")
+
+
+def _kind(head: dict[bytes, bytes]) -> str:
+    return head.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
 
 
 def _query(scope: Scope, lists: frozenset[str], path_fields: tuple[str, ...]) -> dict[str, Any]:

@@ -116,6 +116,8 @@ def _entry(one: Operation[Any, Any], schemas: dict[Any, Json], body: Json | None
         content: Json = {"schema": body} | ({"examples": examples} if examples else {})
         required = any(field.required for field in msgspec.structs.fields(body_of(one) or one.input))
         entry["requestBody"] = {"required": required, "content": {"application/json": content}}
+        if one.raw is not None:
+            entry["requestBody"]["content"]["message/rfc822"] = {"schema": {"type": "string", "format": "binary"}}
     if one.permission is None:
         entry["security"] = []
     return entry
@@ -131,7 +133,7 @@ def _parameters(one: Operation[Any, Any]) -> list[Json]:
     schema = components.get(one.input.__name__, {"properties": {}})
     found = []
     for name, field in schema["properties"].items():
-        if name in one.path_fields or not in_body:
+        if name in one.path_fields or not in_body or (one.raw is not None and name != one.raw):
             place = "path" if name in one.path_fields else "query"
             found.append(_parameter(name, place, _inline(field, components), name in schema.get("required", ())))
     if one.repeatable:

@@ -23,3 +23,11 @@ SELECT {columns} FROM agents WHERE tenant_id = :tenant_id AND id > :after ORDER 
 -- by_client_id(tenant_id, client_id)
 -- What an earlier try of the same request made.
 SELECT {columns} FROM agents WHERE tenant_id = :tenant_id AND client_id = :client_id;
+
+-- of_id(id)
+-- The agent of that id, whose-ever it is: whoever asks for its public key has no tenant.
+SELECT {columns} FROM agents WHERE id = :id;
+
+-- named(name)
+-- The agents of that name, whose-ever they are: a message names its agent, no tenant.
+SELECT {columns} FROM agents WHERE name = :name ORDER BY created_at, id LIMIT 20;

@@ -60,6 +60,7 @@ CREATE TABLE agents (
 ) STRICT;
 CREATE INDEX agents_page ON agents (tenant_id, id);
 CREATE UNIQUE INDEX agents_name ON agents (tenant_id, name);
+CREATE INDEX agents_named ON agents (name, created_at, id);
 CREATE UNIQUE INDEX agents_client ON agents (tenant_id, client_id) WHERE client_id IS NOT NULL;
 
 -- address_key is the address in lower case: incoming mail finds its mailbox by it, on the domain that owns its name.

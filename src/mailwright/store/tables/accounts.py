@@ -77,6 +77,10 @@ class Agents(ClientRows[Agent]):
         """On this connection."""
         super().__init__(db, AGENT, _AGENTS)
 
+    async def named(self, name: str) -> list[Agent]:
+        """The agent of that id, then all of that name, of any tenant, the eldest first."""
+        return await self._all("of_id", name) + await self._all("named", name)
+
 
 class Mailboxes(ClientRows[Mailbox]):
     """`core.ports.Mailboxes`."""

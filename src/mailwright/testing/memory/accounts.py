@@ -70,6 +70,11 @@ class Agents(Table[Agent]):
 
     unique = (lambda row: (row.tenant_id, row.name), client_key)
 
+    async def named(self, name: str) -> list[Agent]:
+        """The agent of that id, then all of that name, of any tenant, the eldest first."""
+        of_name = sorted((row for row in self.rows if row.name == name), key=lambda row: (row.created_at, row.id))
+        return [row for row in self.rows if row.id == name] + of_name[:20]
+
 
 class Mailboxes(Table[Mailbox]):
     """`core.ports.Mailboxes`."""
