@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from mailwright.mail.parameters import comment_end
+from mailwright.mail.comments import comment_end
 
 MAX_TEXT = 1000
 

@@ -11,7 +11,7 @@ import re
 from itertools import islice
 from typing import NamedTuple
 
-from mailwright.mail.parameters import comment_end
+from mailwright.mail.comments import comment_end
 from mailwright.mail.words import decode_words
 
 MAX_ITEMS = 1000

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mailwright.mail.comments import comment_end
 from mailwright.mail.words import decode_bytes, decode_words
 
 MAX_PARAMETERS = 200
@@ -30,7 +31,6 @@ _TO_SEMICOLON = re.compile(r"[^;]*")
 _VALUE_END = re.compile(r";|(?<!\s)\s+[A-Za-z][A-Za-z0-9*_-]{0,60}\s{0,9}=")
 _SECTION = re.compile(r"\*(\d{1,3})(\*?)|\*")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-_PARENTHESIS = re.compile(r"[()]|\\.", re.DOTALL)
 
 
 class ParameterDefect(StrEnum):
@@ -137,19 +137,6 @@ def _without_head_comments(text: str) -> str:
         out.append(text[at:start] + " ")
         at = end
     return "".join(out) + text[at:]
-
-
-def comment_end(text: str, at: int) -> int:
-    """Where the comment that opens at `at` ends (RFC 5322 §3.2.2; they nest); -1 if it does not."""
-    depth = 0
-    for match in _PARENTHESIS.finditer(text, at):
-        if match[0] == "(":
-            depth += 1
-        elif match[0] == ")":
-            depth -= 1
-            if depth == 0:
-                return match.end()
-    return -1
 
 
 def _sections(text: str, at: int, defects: set[ParameterDefect]) -> dict[str, _Section]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from mailwright.mail.comments import comment_end
 from mailwright.mail.dates import parse_date
-from mailwright.mail.parameters import comment_end
 
 MAX_TEXT = 8 * 1024
 

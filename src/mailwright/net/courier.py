@@ -115,7 +115,7 @@ class Courier:
             journey.note("the kept connection was dead" if kept else "the connection ended before the message was sent")
             journey.failures += [] if kept else [_failure(outcome) for outcome in finished.outcomes[-1:]]
             return
-        journey.succeed(map(_outcome, finished.outcomes))
+        journey.succeed(finished.outcomes)
         self._keep(link)
 
     async def _transact(self, link: Link, journey: _Journey) -> Finished:
@@ -365,23 +365,9 @@ def _pool_key(route: Route) -> tuple[object, ...]:
     return (route.key, route.tls, route.username, route.password, tuple((h.name, h.port) for h in route.hosts))
 
 
-def _outcome(outcome: wire.Outcome) -> ports.Outcome:
-    match outcome:
-        case wire.Delivered(code, enhanced, text):
-            return ports.Delivered(code, enhanced, text)
-        case wire.Unknown(text):
-            return ports.Unknown(text)
-        case _:
-            return _failure(outcome)
-
-
-def _failure(outcome: wire.Outcome) -> Failure:
-    match outcome:
-        case wire.Rejected(code, enhanced, text) | wire.Deferred(code, enhanced, text):
-            kind = ports.Rejected if isinstance(outcome, wire.Rejected) else ports.Deferred
-            return kind(code, enhanced, text)
-        case _:
-            return ports.Deferred(None, "4.4.2", outcome.text)
+def _failure(outcome: ports.Outcome) -> Failure:
+    """Why no message was handed over; nothing can be unknown before there was one."""
+    return outcome if isinstance(outcome, Failure) else ports.Deferred(None, "4.4.2", outcome.text)
 
 
 def _reason(error: BaseException) -> str:

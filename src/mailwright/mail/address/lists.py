@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mailwright.mail.address.model import ATEXT, Address, AddressDefect, AddressList, Group
+from mailwright.mail.comments import comment_end
 from mailwright.mail.words import decode_words
 
 MAX_TEXT = 64 * 1024  # characters
@@ -32,7 +33,6 @@ _SPACE = re.compile(r"\s+")
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 _LITERAL = re.compile(r'\[[^\[\]\\<>,"@()]*\]')
-_PARENTHESIS = re.compile(r"[()]|\\.", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SPECIAL = re.compile(r'[()<>\[\]:;@\\,"]')
 
@@ -146,24 +146,11 @@ def _closed(text: str, at: int) -> int:
     """Where the quoted string, comment or literal that opens here ends; -1 if it does not, 0 if none opens here."""
     character = text[at]
     if character == "(":
-        return _comment_end(text, at)
+        return comment_end(text, at)
     if character not in '"[':
         return 0
     match = (_QUOTED if character == '"' else _LITERAL).match(text, at)
     return -1 if match is None else match.end()
-
-
-def _comment_end(text: str, at: int) -> int:
-    # RFC 5322 §3.2.2: comments nest.
-    depth = 0
-    for match in _PARENTHESIS.finditer(text, at):
-        if match[0] == "(":
-            depth += 1
-        elif match[0] == ")":
-            depth -= 1
-            if depth == 0:
-                return match.end()
-    return -1
 
 
 def _take(reading: _Reading, token: _Token) -> None:

@@ -6,11 +6,11 @@ Inside: states (the table of legal moves) · session (the engine) · events · r
 content · transcript · outcomes.
 """
 
+from mailwright.mail.outcomes import Deferred, Delivered, Outcome, Rejected, Unknown
 from mailwright.wire.smtp_client.capabilities import Capabilities, parse_capabilities
 from mailwright.wire.smtp_client.commands import Credentials, Recipient, Transaction, xtext
 from mailwright.wire.smtp_client.content import CHUNK
 from mailwright.wire.smtp_client.events import Closed, Event, Finished, Options, Ready, StartTls, Tls, Unready
-from mailwright.wire.smtp_client.outcomes import Deferred, Delivered, Outcome, Rejected, Unknown
 from mailwright.wire.smtp_client.replies import Garbled, Replies, Reply
 from mailwright.wire.smtp_client.session import Session
 from mailwright.wire.smtp_client.states import TRANSITIONS, Cue, State, Verb

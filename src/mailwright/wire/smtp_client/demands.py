@@ -6,10 +6,10 @@ Pure.
 
 from __future__ import annotations
 
+from mailwright.mail.outcomes import Outcome, Rejected
 from mailwright.wire.smtp_client.capabilities import Capabilities
 from mailwright.wire.smtp_client.commands import Transaction
 from mailwright.wire.smtp_client.content import Shape
-from mailwright.wire.smtp_client.outcomes import Outcome, Rejected
 
 # RFC 6531 §3.2 and RFC 6152 §3: where the next hop lacks the extension the message is returned, never mangled.
 _NO_SMTPUTF8 = Rejected(None, "5.6.7", "the message needs SMTPUTF8, which the receiving server does not offer")

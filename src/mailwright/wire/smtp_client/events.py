@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from mailwright.mail.outcomes import Deferred, Outcome, Rejected
 from mailwright.wire.smtp_client.capabilities import Capabilities
 from mailwright.wire.smtp_client.commands import Credentials
-from mailwright.wire.smtp_client.outcomes import Deferred, Outcome, Rejected
 from mailwright.wire.smtp_client.states import State
 
 

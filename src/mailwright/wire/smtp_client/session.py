@@ -13,13 +13,13 @@ import base64
 from collections import deque
 from collections.abc import Iterator
 
+from mailwright.mail.outcomes import Deferred, Delivered, Outcome, Rejected, Unknown
 from mailwright.wire.smtp_client import commands
 from mailwright.wire.smtp_client.capabilities import NOTHING, parse_capabilities
 from mailwright.wire.smtp_client.commands import Credentials, Transaction
 from mailwright.wire.smtp_client.content import CHUNK, Shape, pieces, shape, stuffed
 from mailwright.wire.smtp_client.demands import refusals
 from mailwright.wire.smtp_client.events import Closed, Event, Finished, Options, Ready, StartTls, Tls, Unready
-from mailwright.wire.smtp_client.outcomes import Deferred, Delivered, Outcome, Rejected, Unknown
 from mailwright.wire.smtp_client.replies import Garbled, Replies, Reply
 from mailwright.wire.smtp_client.states import TRANSITIONS, Cue, State, Verb
 from mailwright.wire.smtp_client.transcript import Transcript

@@ -1,0 +1,26 @@
+"""What core needs to know of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What core needs to know of the configuration; config.py explains each."""
+
+    hostname: str = "localhost"
+    addresses: tuple[str, ...] = ()  # our public addresses: for SPF records and for MX loop detection
+    inner_addresses: tuple[str, ...] = ("127.0.0.1", "::1")  # from which we reach our own mail exchanger
+    bounce_label: str = "bounce"  # the return path lives at <label>.<domain>
+    verp_secret: bytes = b""
+    public_url: str = "http://127.0.0.1:8080"
+    message_limit: int = 50 * 1024 * 1024
+    recipients_limit: int = 100
+    received_limit: int = 30
+    approval_hours: int = 72
+    delivery_hours: int = 48
+    honor_reject: bool = False
+    require_alignment: bool = True
+    allow_private_hosts: bool = False  # deliver to loopback and private addresses: local use only
+    delivery_port: int = 25  # of other servers: anything else is for local use only
