@@ -79,6 +79,15 @@ async def test_busy_domains_are_passed_over(store: Store) -> None:
     assert ["1", "3"] == ids(await claimed(store))
 
 
+async def test_no_more_of_a_domain_is_claimed_than_there_is_room_for(store: Store) -> None:
+    domains = ("a.example", "a.example", "b.example", "a.example")
+    await queued(store, *(replace(row, domain=name) for row, name in zip(numbered(DELIVERY, 4), domains, strict=True)))
+    room = {"a.example": 2, "b.example": 0}
+    taken = await store.write(lambda tx: tx.queue.claim(START, LEASE, 9, (), room.__getitem__))
+    assert ["1", "2"] == ids(taken)
+    assert ["3", "4"] == ids(await claimed(store))
+
+
 async def test_a_long_line_for_one_busy_domain_does_not_hide_the_others(store: Store) -> None:
     line = numbered(DELIVERY, 1200, domain=lambda n: "busy.example")
     rest = [replace(DELIVERY, id=f"dlv_r{n}", domain=f"d{n:04}.example", due_at=START - (n > 590)) for n in range(600)]

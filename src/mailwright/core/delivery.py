@@ -78,7 +78,7 @@ class Job:
 async def claim(
     ports: Ports, limit: int, busy_domains: Sequence[str] = (), room: Callable[[str], int] | None = None
 ) -> list[Job]:
-    """Lease due deliveries, at most `room(domain)` of one recipient domain; the others are due again at once.
+    """Lease due deliveries, at most `room(domain)` of one recipient domain.
 
     Those that must not go now are put back or closed.
     """
@@ -86,15 +86,8 @@ async def claim(
     async def script(tx: Tx) -> list[Job]:
         now = ports.clock.now()
         seen = _Seen({}, {}, {}, {})
-        taken: dict[str, int] = {}
-        jobs = []
-        for row in await tx.queue.claim(now, now + LEASE, limit, busy_domains):
-            taken[row.domain] = taken.get(row.domain, 0) + 1
-            if room is not None and taken[row.domain] > room(row.domain):
-                await tx.queue.finish(_unbegun(row, now))
-            elif job := await _look(tx, ports, row, seen):
-                jobs.append(job)
-        return jobs
+        rows = await tx.queue.claim(now, now + LEASE, limit, busy_domains, room)
+        return [job for row in rows if (job := await _look(tx, ports, row, seen))]
 
     return await ports.store.write(script)
 

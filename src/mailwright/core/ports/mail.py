@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,9 +49,12 @@ class Queue(Protocol):
     async def add(self, rows: Sequence[Delivery]) -> None: ...
     async def get(self, delivery_id: str) -> Delivery | None: ...
     async def of_message(self, tenant_id: str, message_id: str) -> list[Delivery]: ...
-    async def claim(self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str]) -> list[Delivery]:
+    async def claim(
+        self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str], room: Callable[[str], int] | None = None
+    ) -> list[Delivery]:
         """Take due deliveries (oldest due first), none for `busy_domains`: due_at := lease_until, fence and attempts + 1.
 
+        Of the `limit` that it looks at it takes `room(domain)` for one domain at most.
         Due are those that are queued, deferred or scheduled; what has any other status has no way out of here (I5).
         """
 

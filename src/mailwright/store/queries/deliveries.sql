@@ -19,7 +19,7 @@ SELECT {columns} FROM deliveries WHERE message_id = :message_id AND +tenant_id =
 -- due(now, busy, window, limit)
 -- The oldest of what is due, across tenants, leaving out busy domains (a JSON list). It looks at the first rows only
 -- (window), so that a long line for one busy domain costs no more than a short one.
-SELECT seq FROM (
+SELECT seq, domain FROM (
     SELECT domain, due_at, seq FROM deliveries WHERE {open} AND due_at <= :now ORDER BY due_at, seq LIMIT :window) AS first_rows
 WHERE domain NOT IN (SELECT value FROM json_each(:busy)) ORDER BY due_at, seq LIMIT :limit;
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from mailwright.core.model import Attempt, Delivery
 from mailwright.core.ports import Taken, Topic
-from mailwright.store.database import Database
+from mailwright.store.database import Database, Found
 from mailwright.store.rows import ATTEMPT, DELIVERY, Value, to_json, words_to_json
 from mailwright.store.statements import load
 
@@ -41,25 +42,28 @@ class Deliveries:
         """In the order in which they were added."""
         return [DELIVERY.decode(row) for row in await self._db.all(_SQL["of_message"], (tenant_id, message_id))]
 
-    async def claim(self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str]) -> list[Delivery]:
+    async def claim(
+        self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str], room: Callable[[str], int] | None = None
+    ) -> list[Delivery]:
         """Take due deliveries, oldest due first."""
         busy = words_to_json(list(busy_domains))
-        seqs = [row[0] for row in await self._db.all(_SQL["due"], (now, busy, max(WINDOW, limit), limit))]
-        if not seqs and busy_domains:
-            seqs = await self._past_the_line(now, limit, frozenset(busy_domains))
+        due = await self._db.all(_SQL["due"], (now, busy, max(WINDOW, limit), limit))
+        if not due and busy_domains:
+            due = await self._past_the_line(now, limit, frozenset(busy_domains))
+        seqs = [seq for seq, domain in due] if room is None else _fitting(due, room)
         if not seqs:
             return []
         taken = {seq: row for seq, *row in await self._db.all(_SQL["claim"], (to_json(seqs), lease_until))}
         return [DELIVERY.decode(taken[seq]) for seq in seqs]
 
-    async def _past_the_line(self, now: int, limit: int, busy: frozenset[str]) -> list[int]:
+    async def _past_the_line(self, now: int, limit: int, busy: frozenset[str]) -> list[Found]:
         heads = await self._db.all(_SQL["due_elsewhere"], (now, self._beyond, STEPS))
-        found = [(domain, seq) for domain, seq in heads if seq is not None and domain not in busy][:limit]
+        found = [(seq, domain) for domain, seq in heads if seq is not None and domain not in busy][:limit]
         if found:
-            self._beyond = found[-1][0]
+            self._beyond = found[-1][1]
         else:
             self._beyond = heads[-1][0] if len(heads) == STEPS else ""
-        return [seq for _, seq in found]
+        return found
 
     async def finish(self, row: Delivery) -> bool:
         """Write a result; False where the fence moved on."""
@@ -110,3 +114,14 @@ class Deliveries:
 
 def _result(row: Delivery) -> tuple[Value, ...]:
     return row.status, row.due_at, row.attempts, row.code, row.enhanced, row.text, row.mx, row.at
+
+
+def _fitting(due: Sequence[Found], room: Callable[[str], int]) -> list[int]:
+    """The numbers of those for which there is room."""
+    taken: Counter[str] = Counter()
+    seqs = []
+    for seq, domain in due:
+        if taken[domain] < room(domain):
+            taken[domain] += 1
+            seqs.append(seq)
+    return seqs

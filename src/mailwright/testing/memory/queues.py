@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mailwright.core.model import Active, Attempt, Delivery, MessageStatus, Webhook, WebhookDelivery
@@ -39,11 +40,17 @@ class Queue:
         """In the order in which they were added."""
         return [row for row in self._rows if (row.tenant_id, row.message_id) == (tenant_id, message_id)]
 
-    async def claim(self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str]) -> list[Delivery]:
+    async def claim(
+        self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str], room: Callable[[str], int] | None = None
+    ) -> list[Delivery]:
         """Take due deliveries, oldest due first."""
+        count: Counter[str] = Counter()
         due = [row for row in self._rows if row.status in OPEN and row.due_at <= now and row.domain not in busy_domains]
         taken = []
         for row in sorted(due, key=lambda row: row.due_at)[:limit]:
+            if room is not None and count[row.domain] >= room(row.domain):
+                continue
+            count[row.domain] += 1
             claimed = replace(row, due_at=lease_until, fence=row.fence + 1, attempts=row.attempts + 1)
             self._rows.set(row.id, claimed)
             self._leased.set(row.id, True)
