@@ -35,6 +35,7 @@ there.example TXT v=spf1 ip4:127.0.0.1 -all
 """
 TOLD = ("message.received", "message.delivered", "message.bounced", "message.unknown")
 SHIM = Path(__file__).parent / "shim"
+SOURCE = Path(__file__).resolve().parents[1] / "src"
 LIES = (Answer(Status.SERVFAIL), Answer(Status.TIMEOUT), Answer(Status.NXDOMAIN), Answer(Status.NODATA))
 
 
@@ -63,7 +64,7 @@ class World:
 
     def another(self, name: str, sabotage: str = "", smtp_port: int = 0, api_port: int = 0) -> Server:
         """A server, not started, with data of its own."""
-        wrong = {"PYTHONPATH": SHIM, VARIABLE: self.fault, "CRASH_CLOCK": self.clock, "CRASH_SABOTAGE": sabotage}
+        wrong = {"PYTHONPATH": f"{SHIM}:{SOURCE}", VARIABLE: self.fault, "CRASH_CLOCK": self.clock, "CRASH_SABOTAGE": sabotage}
         before = ("env", "-u", "PYTHONDONTWRITEBYTECODE", *(f"{name}={value}" for name, value in wrong.items()))
         data = self.folder / "disk" / name if self.disk else self.folder / name
         settings: dict[str, dict[str, Any]] = {
