@@ -113,20 +113,19 @@ def kill_at_the_start(world: World, load: Load, chance: random.Random) -> bool:
 
 def kill_in_the_first_start(world: World, load: Load, chance: random.Random) -> bool:
     """A second server, new, dies while it sets itself up; the next start finishes it, and its operator can log in."""
-    second = world.another(f"second{load.seed}")
+    second, fault = world.another(f"second{load.seed}")
     point = chance.choice((Point.MIGRATION_RAN, Point.GROUP_READY, Point.GROUP_COMMITTED))
-    world.arm(f"{point}:{1 if point is Point.MIGRATION_RAN else chance.randrange(1, 4)}")
+    fault.write_text(f"{point}:{1 if point is Point.MIGRATION_RAN else chance.randrange(1, 4)}")
     try:
         second.start()
     except NotStarted:
-        world.arm("")
+        fault.write_text("")
         second.start()
         with second.api() as api:
             api.get("/v1/messages")
         second.kill()
         return True
     finally:
-        world.arm("")
         second.end()
     return False
 

@@ -19,6 +19,7 @@ from live.rest import Refused
 from crash.world import World
 
 CONNECTIONS = 3  # in, and as many out
+FIRST_PAUSE = 0.05  # seconds
 LARGE = 300_000  # octets: kept in a file of its own
 PATIENCE = 30.0  # seconds for the whole load
 LINE = b"x" * 70 + b"\r\n"
@@ -98,20 +99,22 @@ class Load:
         return head.encode() + LINE * ((LARGE if tag.endswith("7") else 2000) // len(LINE))
 
     def _deliver(self, tags: list[str], chance: random.Random) -> None:
-        left, tried = list(reversed(tags)), set[str]()
+        left, tried, pause = list(reversed(tags)), set[str](), FIRST_PAUSE
         while left and self._in_time:
             try:
                 with smtplib.SMTP("127.0.0.1", self.world.smtp_port, "there.example", timeout=5) as client:
                     while left and self._in_time:
                         self._deliver_one(client, left[-1], tried, rude=chance.random() < self.rude)
                         self._note(self.accepted, left.pop())
+                        pause = FIRST_PAUSE
             except smtplib.SMTPRecipientsRefused as refused:
                 if any(code >= 500 for code, _ in refused.recipients.values()):
                     self.wrongs.append(f"{left[-1]} was refused: {refused.recipients}")
                     return
                 time.sleep(0.05)
             except (OSError, smtplib.SMTPException):
-                time.sleep(0.02)
+                time.sleep(pause)  # who comes back too often in a minute is turned away (S21)
+                pause = min(1.0, 2 * pause)
 
     def _deliver_one(self, client: smtplib.SMTP, tag: str, tried: set[str], *, rude: bool) -> None:
         if tag in tried:

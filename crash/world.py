@@ -57,20 +57,24 @@ class World:
         self.arm("")
         self.disk = Disk(folder / "disk") if on_disk else None
         self.smtp_port, self.api_port = free_port(), free_port()
-        self.server = self.another("data", sabotage, self.smtp_port, self.api_port)
+        self.server = self._server("data", self.fault, sabotage)
         self.api: Api
         self.ada: Json
         self.once: Json
 
-    def another(self, name: str, sabotage: str = "", smtp_port: int = 0, api_port: int = 0) -> Server:
-        """A server, not started, with data of its own."""
-        wrong = {"PYTHONPATH": f"{SHIM}:{SOURCE}", VARIABLE: self.fault, "CRASH_CLOCK": self.clock, "CRASH_SABOTAGE": sabotage}
+    def another(self, name: str) -> tuple[Server, Path]:
+        """A server, not started, with data, ports and a fault file of its own."""
+        fault = self.folder / f"fault.{name}"
+        return self._server(name, fault, "", free=True), fault
+
+    def _server(self, name: str, fault: Path, sabotage: str, *, free: bool = False) -> Server:
+        wrong = {"PYTHONPATH": f"{SHIM}:{SOURCE}", VARIABLE: fault, "CRASH_CLOCK": self.clock, "CRASH_SABOTAGE": sabotage}
         before = ("env", "-u", "PYTHONDONTWRITEBYTECODE", *(f"{name}={value}" for name, value in wrong.items()))
         data = self.folder / "disk" / name if self.disk else self.folder / name
         settings: dict[str, dict[str, Any]] = {
             "server": {"hostname": "mx.agents.example", "addresses": ["127.0.0.1"], "data": str(data)},
-            "smtp": {"port": smtp_port, "connections_per_ip": 1000},
-            "api": {"port": api_port},
+            "smtp": {"port": 0 if free else self.smtp_port, "connections_per_ip": 1000},
+            "api": {"port": 0 if free else self.api_port},
             "dns": {"nameservers": [f"127.0.0.1:{self.dns.port}"], "timeout": 0.5},
             "delivery": {"allow_private": True, "port": self.sink.port},
         }

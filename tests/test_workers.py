@@ -387,6 +387,22 @@ async def test_no_trouble_is_the_end_of_the_delivery_loop(internet, failures):
         await eventually(lambda: mail.status is MessageStatus.DELIVERED)
 
 
+async def test_a_delivery_that_can_not_begin_for_want_of_disk_begins_when_there_is_some(internet, monkeypatch):
+    monkeypatch.setattr(workers, "TROUBLE", 0.01)
+    failures, begin = iter([StorageBusy(), StorageBusy()]), delivery.begin
+
+    async def stumble(ports: Ports, job: delivery.Job) -> delivery.Job | None:
+        for failure in failures:
+            raise failure
+        return await begin(ports, job)
+
+    monkeypatch.setattr(delivery, "begin", stumble)
+    mail = send(internet, "bob@there.example")
+    async with running(Deliveries(internet.ports).run):
+        await eventually(lambda: mail.status is MessageStatus.DELIVERED)
+    assert [1] == [row.attempts for row in mail.recipients.values()]
+
+
 # --- the end ------------------------------------------------------------------------------------------------------------
 
 

@@ -59,7 +59,7 @@ class Armed:
         """Die here, if that is the order."""
         try:
             order = self._file.read_text("ascii").strip()
-        except FileNotFoundError:
+        except OSError:  # there is none, or no file descriptor to read it with
             return
         if order != self._order:
             self._order, self._left = order, int(order.partition(":")[2] or 1)

@@ -134,6 +134,7 @@ class BlobFolder:
         self._files = folder / "blobs"
         self.incoming = folder / "incoming"
         self._durable: set[Path] = set()
+        self._settled: set[str] = set()  # since we started, and not seen with a row yet
         for one in (self._files, self.incoming):
             one.mkdir(mode=0o700, exist_ok=True)
         for stray in self.incoming.iterdir():
@@ -159,6 +160,7 @@ class BlobFolder:
             target.parent.mkdir(mode=0o700, exist_ok=True)
             sync_folder(self._files)
             self._durable.add(target.parent)
+        self._settled.add(blob_id)
         spool.place(target, blob_id)
 
     def open(self, blob_id: str) -> mmap.mmap:
@@ -171,11 +173,18 @@ class BlobFolder:
 
     def remove(self, blob_id: str) -> None:
         """Delete a file, after its row."""
+        self._settled.discard(blob_id)
         self.path(blob_id).unlink(missing_ok=True)
 
     def strays(self, known: set[str], before: float) -> list[str]:
-        """Files with no row, last changed before that time (seconds since 1970): their transaction never came."""
-        return [entry.name for entry in self._files.glob("*/*") if entry.name not in known and _changed_at(entry) < before]
+        """Files with no row, last changed before that time (seconds since 1970): their transaction never came.
+
+        `known` was read before. What was settled since we started is no stray, however old a clock that jumped says it is: its
+        transaction may be under way.
+        """
+        self._settled -= known
+        spared = known | self._settled
+        return [entry.name for entry in self._files.glob("*/*") if entry.name not in spared and _changed_at(entry) < before]
 
 
 def _changed_at(file: Path) -> float:
