@@ -19,7 +19,7 @@ from crash.world import TOLD, World
 PATIENCE = 30.0  # seconds until what was taken has come to its end
 UNDER_WAY, WAITING = {"queued"}, {"deferred", "scheduled"}
 LATER = 2100.0  # seconds the clock is put forward so that deferred deliveries are due
-STUCK = 3.0  # seconds without any change
+STUCK = 5.0  # seconds without any change
 
 
 @dataclass(slots=True)

@@ -226,6 +226,20 @@ def test_a_result_that_comes_after_its_lease_is_refused(internet, late):
     )
 
 
+def test_a_result_that_comes_after_its_lease_counts_where_nobody_began_anything_since(internet):
+    """Found by `make crash`: it was dropped, and the message sent again without a word (I6)."""
+    sent = send(internet)
+    (first,) = begin(internet)
+    internet.clock.advance(LEASE)
+    room = 0  # at its destination, so that it is put back at once
+    assert [] == internet.do(delivery.claim(internet.ports, 10, (), lambda domain: room))
+    assert None is row_of(sent).code
+    record(internet, first, FINE)
+    assert (MessageStatus.DELIVERED, ["message.queued", "message.delivered"]) == (sent.status, told(internet))
+    internet.pass_time(hours=1)
+    assert (1, ["delivered"]) == (row_of(sent).attempts, [one.outcome for one in sent.attempts])
+
+
 def test_a_cancel_counts_more_than_a_result_and_the_timeline_shows_what_was_sent(internet):
     sent = send(internet)
     (job,) = begin(internet)

@@ -379,9 +379,10 @@ async def record(ports: Ports, job: Job, report: Report, prefix: bytes, spread: 
     )
 
     async def script(tx: Tx) -> None:
+        left_open = await tx.queue.open_attempt(step.row.id)
         await tx.queue.finish_attempt(done)
-        if not await tx.queue.finish(step.row):
-            return  # somebody else holds the lease now, or a person cancelled: their word counts
+        if not await tx.queue.finish(step.row) and not await _stands(tx, step.row, done, left_open):
+            return
         await queueing.show_worst(tx, job.delivery.tenant_id, job.message.id)
         await _tell(tx, ports, job.message, done, step)
         if step.suppress:
@@ -389,6 +390,19 @@ async def record(ports: Ports, job: Job, report: Report, prefix: bytes, spread: 
 
     await ports.store.write(script)
     return step
+
+
+async def _stands(tx: Tx, row: Delivery, done: Attempt, left_open: Attempt | None) -> bool:
+    """Whether the result counts though its lease was lost: the lease ran out, and nobody began anything since.
+
+    I6: were it dropped, the message would be sent again and nobody would be told. Whoever began another attempt has told this
+    one as unknown, and closed it; where a person cancelled, or a bounce came back, that counts more.
+    """
+    now = await tx.queue.get(row.id)
+    if now is None or queueing.over(now.status) or left_open is None or left_open.id != done.id:
+        return False
+    await tx.queue.put(row)
+    return True
 
 
 async def _suppress(tx: Tx, ports: Ports, job: Job, step: Step) -> None:
