@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from dataclasses import asdict
@@ -31,6 +32,7 @@ def main() -> int:
         sys.exit(f"no fault's name holds {given.fault!r}; there are: {', '.join(fault.name for fault in FAULTS)}")
     seeds = [seed for seed in range(first, first + given.rounds * len(FAULTS)) if seed % len(FAULTS) in wanted][: given.rounds]
     until = time.monotonic() + given.minutes * 60 if given.minutes is not None else None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # no server is left behind
     began = time.monotonic()
     runner = run(seeds, lambda line: print(line, file=sys.stderr, flush=True), until=until)
     took = time.monotonic() - began

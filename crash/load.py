@@ -21,7 +21,7 @@ from crash.world import World
 CONNECTIONS = 3  # in, and as many out
 FIRST_PAUSE = 0.05  # seconds
 LARGE = 300_000  # octets: kept in a file of its own
-PATIENCE = 30.0  # seconds for the whole load
+PATIENCE = 60.0  # seconds for the whole load
 LINE = b"x" * 70 + b"\r\n"
 AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)  # answers that mean: come again. 500 is counted apart
 

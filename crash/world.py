@@ -34,6 +34,7 @@ mx.there.example A 127.0.0.1
 there.example TXT v=spf1 ip4:127.0.0.1 -all
 """
 TOLD = ("message.received", "message.delivered", "message.bounced", "message.unknown")
+PATIENCE = 60.0  # seconds that a start may take: the machine may be busy
 SHIM = Path(__file__).parent / "shim"
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 LIES = (Answer(Status.SERVFAIL), Answer(Status.TIMEOUT), Answer(Status.NXDOMAIN), Answer(Status.NODATA))
@@ -78,7 +79,7 @@ class World:
             "dns": {"nameservers": [f"127.0.0.1:{self.dns.port}"], "timeout": 0.5},
             "delivery": {"allow_private": True, "port": self.sink.port},
         }
-        return Server(self.folder / f"run.{name}", settings, before=before)
+        return Server(self.folder / f"run.{name}", settings, before=before, patience=PATIENCE)
 
     def open(self) -> World:
         """Start the server and set up what every round needs."""

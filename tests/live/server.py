@@ -33,6 +33,7 @@ class Server:
     folder: Path
     settings: Settings
     before: Sequence[str] = ()  # a program to run it under, with its arguments
+    patience: float = PATIENCE
     python: str = sys.executable
     api_url: str = ""
     smtp_port: int = 0
@@ -69,7 +70,7 @@ class Server:
 
     def _wait_for(self, event: str) -> dict[str, Any]:
         assert self.process is not None
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while time.monotonic() < deadline:
             found = self.logged(event)
             if found:
