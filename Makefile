@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What Python has compiled once it finds again, whatever the environment says: half of the time of a short run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: local test unit lint crash docs lock clean help
+.PHONY: local test unit lint crash docs lock fuzz clean help
 
 help:  ## show this menu
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,10 @@ docs: $(VENV)/.ready  ## write the generated pages under docs/ again
 
 lock: $(VENV)/.ready  ## pin the newest releases of what we depend on
 	@scripts/lock $(VENV)
+
+fuzz: $(VENV)/.ready  ## feed parsers made-up octets: TARGET=dkim SECONDS=60, or TARGET=all
+	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	@$(BIN)/python fuzz/run.py $(or $(TARGET),all) $(or $(SECONDS),20)
 
 clean:  ## remove what was installed and built
 	@rm -rf $(VENV) build dist

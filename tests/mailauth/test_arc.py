@@ -87,7 +87,7 @@ def test_arc_1_fields_may_stand_in_any_order() -> None:
         (lambda top: [top[0].replace(b"cv=pass", b"cv=fail"), *top[1:]], "the newest seal says that the chain failed before"),
         (lambda top: [top[0].replace(b"cv=pass", b"cv=maybe"), *top[1:]], "the seal of i=2 says cv=maybe, not pass"),
         (lambda top: [top[0].replace(b"cv=pass;", b""), *top[1:]], "the seal of i=2: signature syntax: no cv="),
-        (lambda top: [top[0].replace(b"cv=", b"h=from; cv="), *top[1:]], "the seal of i=2: a seal has no h=, bh=, c= or l="),
+        (lambda top: [top[0].replace(b"cv=", b"h=from; cv="), *top[1:]], "the seal of i=2: a seal has no h="),
         (lambda top: [top[0].replace(b"rsa-sha256", b"rsa-sha1"), *top[1:]], "the seal of i=2: rsa-sha1 is not accepted"),
         (lambda top: [*top[:2], top[2].replace(b"dmarc=pass", b"dmarc=fail"), *top[3:]], "the seal of i=2: a set was changed"),
         (lambda top: [*top[:5], top[5].replace(b"dmarc=pass", b"dmarc=fail")], "the seal of i=2: a set was changed"),
