@@ -65,6 +65,15 @@ def test_any_type_will_do(line: str, kind: str, value: str) -> None:
     assert {("a.test", kind): (value,)} == parse_zone(line)
 
 
+def test_a_name_may_hold_spaces_as_they_are_or_escaped() -> None:
+    expected = {("x%percent  space.a.test", "A"): ("192.0.2.1",)}
+    assert (
+        expected
+        == parse_zone("x%percent  space.a.test. A 192.0.2.1")
+        == parse_zone("x%percent\\032\\032space.a.test A 192.0.2.1")
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -65,8 +65,6 @@ def spf(
     """Say whether a host may send with this reverse path, or, where that is empty, under this HELO name."""
     from mailwright.mailauth.spf import SpfResult, check_host
 
-    if not (helo or mail_from):
-        stop("--mail-from or --helo has to say for whom the host wants to send")
     verdict = ask(check_host(address_of(ip), mail_from=mail_from.strip("<>"), helo=helo, now=at(now)), zone)
     found = {
         "result": verdict.result.value,

@@ -22,6 +22,8 @@ Table = dict[tuple[str, str], tuple[str, ...]]
 _LINE = re.compile(
     r"(?P<name>\S+)(?:\s+\d+)?(?:\s+(?i:IN))?\s+(?P<type>[A-Za-z][A-Za-z0-9-]*|\*)(?:\s+(?P<value>.*))?", re.ASCII
 )
+# A name with spaces in it, which DNS can hold: macros of SPF make such names.
+_SPACED = re.compile(r"(?P<name>.+?)\s+(?P<type>A|AAAA|CNAME|MX|NS|PTR|SPF|TXT)\s+(?P<value>.*)", re.ASCII)
 _COMMENT = re.compile(r"(?:^|\s)[#;].*")
 _STRING = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^\s";#][^\s"]*))\s*')
 _BRACKETS = re.compile(r'\(\s*(".*")\s*\)\s*(?:[#;].*)?')
@@ -49,7 +51,7 @@ def parse_zone(text: str) -> Table:
 
 
 def _record(line: str) -> tuple[str, str, str]:
-    match = _LINE.fullmatch(line)
+    match = _LINE.fullmatch(line) or _SPACED.fullmatch(line)
     kind = match["type"].upper() if match else ""
     value = (match["value"] or "").strip() if match else ""
     if match is None or not (value or kind in _TEXTS):
@@ -58,7 +60,7 @@ def _record(line: str) -> tuple[str, str, str]:
 
 
 def _name(text: str) -> str:
-    name = text.lower().removesuffix(".")
+    name = _unescaped(text).lower().removesuffix(".")
     if name.isascii():
         return name
     try:
