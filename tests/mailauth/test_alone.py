@@ -14,6 +14,8 @@ import pytest
 import mailwright.mail
 import mailwright.mailauth
 
+pytestmark = pytest.mark.whole  # each runs a process of its own
+
 PAGE = Path(__file__).parents[2] / "docs/mailauth.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 
