@@ -203,7 +203,8 @@ def _operation(one: Operation[Any, Any], described: Json) -> Iterator[str]:
     yield f"{one.summary}."
     needs = f"permission `{one.permission}`" if one.permission else "no key"
     once = "; takes an `Idempotency-Key`" if one.repeatable else ""
-    yield f"`{one.method} {one.path}`: needs {needs}{once}."
+    tool = f"; MCP tool `{one.tool}`" if one.tool else ""
+    yield f"`{one.method} {one.path}`: needs {needs}{once}{tool}."
     if one.notes:
         yield one.notes
     rows = list(_inputs(entry, described))

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from mailwright import __version__
-from mailwright.commands import configuration, identity, judging, keeping, server, signing
+from mailwright.commands import configuration, identity, judging, keeping, mcp, server, signing
 
 cli = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Real mailboxes for AI agents."
 )
-for group in (server, configuration, keeping, judging, identity, signing):
+for group in (server, mcp, configuration, keeping, judging, identity, signing):
     group.add(cli)
 
 

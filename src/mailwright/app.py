@@ -33,6 +33,7 @@ from mailwright.core import accounts
 from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Host, Ports, Settings, Tx
 from mailwright.faces import rest, smtp
+from mailwright.faces.mcp import door as mcp
 from mailwright.faults import Point, passes
 from mailwright.files import place
 from mailwright.gauges import Gauges, StoreCollector
@@ -346,8 +347,10 @@ async def _serve_api(
     options = rest.Options(registry, receiving=receiving, requests=chosen.limits.requests, metrics_from=chosen.api.metrics_from)
     application = rest.create_app(running.ports, options)
     grace = running.config.server.drain_seconds
+    told = mcp.Options(chosen.mcp.origins, chosen.mcp.authorization_servers)
+    mounted = mcp.Mounted(application, running.ports, told)
     settings = uvicorn.Config(
-        application,
+        mounted,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -365,8 +368,10 @@ async def _serve_api(
 
     async def close() -> None:
         rest.close(application)
+        mounted.hush()
         server.should_exit = True
         await asyncio.wait([serving], timeout=grace + 1)
+        await mounted.close()
         listener.close()
 
     return close

@@ -115,6 +115,19 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     requests: Annotated[int, _about("HTTP requests at once, event streams and long polls among them.", ge=10)] = 5000
 
 
+class Mcp(Struct, frozen=True, forbid_unknown_fields=True):
+    """MCP, at /mcp of the API. API keys are its credentials."""
+
+    origins: Annotated[
+        tuple[str, ...],
+        _about("Web origins whose pages may use it besides that of server.public_url, as `https://host:port`."),
+    ] = ()
+    authorization_servers: Annotated[
+        tuple[str, ...],
+        _about("Issuers of OAuth 2.1 tokens, told to hosts that ask (RFC 9728). Something before this server must check them."),
+    ] = ()
+
+
 class Dns(Struct, frozen=True, forbid_unknown_fields=True):
     """Asking DNS."""
 
@@ -176,6 +189,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     api: Api = Api()
     acme: Acme = Acme()
     limits: Limits = Limits()
+    mcp: Mcp = Mcp()
     dns: Dns = Dns()
     delivery: Delivery = Delivery()
     policy: Policy = Policy()

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Struct
 
 from mailwright.contract.scalars import doc
-from mailwright.core.errors import Kind, MethodNotAllowed, Refusal, every_refusal
+from mailwright.core.errors import InvalidInput, Kind, MethodNotAllowed, Refusal, every_refusal
 
 STATUS: dict[Kind, int] = {
     Kind.MALFORMED: 400,
@@ -71,3 +73,13 @@ def refusals_by_status() -> dict[int, list[type[Refusal]]]:
     for one in every_refusal():
         grouped.setdefault(status_of(one), []).append(one)
     return dict(sorted(grouped.items()))
+
+
+def invalid(wrong: msgspec.ValidationError) -> InvalidInput:
+    """The refusal that names the field at fault as callers know it: `to[0]`, `attachments[1].content`."""
+    message, _, place = str(wrong).partition(" - at `$")
+    path = place.removesuffix("`").removeprefix(".")
+    quoted = re.search(r"field `([^`]*)`", message)
+    if quoted:
+        path = f"{path}.{quoted[1]}" if path else quoted[1]
+    return InvalidInput.at(path or "body", message[:1].lower() + message[1:])

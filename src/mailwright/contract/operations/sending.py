@@ -75,9 +75,7 @@ class Send(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mailbox_id: Annotated[Id, doc("The mailbox that it leaves.")]
     to: Annotated[Addresses, doc("Whom it is for; one address or a list.", example=["bob@there.example"])] = ()
     subject: Annotated[Line, doc("Its subject.", example="Tea?")] = ""
-    in_reply_to: Annotated[Line | None, doc("The Message-ID of what it answers; better is `POST /v1/messages/{id}/reply`.")] = (
-        None
-    )
+    in_reply_to: Annotated[Line | None, doc("The Message-ID of what it answers, if that is not here; else reply.")] = None
 
 
 class Answer(Writing, frozen=True, kw_only=True, forbid_unknown_fields=True):

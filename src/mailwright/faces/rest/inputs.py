@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Scope
 
+from mailwright.contract.errors import invalid
 from mailwright.contract.operations import Operation
 from mailwright.core.errors import InvalidInput, MalformedRequest
 
@@ -143,13 +144,3 @@ def _converted(kind: type[msgspec.Struct], given: dict[str, Any], *, strict: boo
         return msgspec.convert(given, kind, strict=strict)
     except msgspec.ValidationError as wrong:
         raise invalid(wrong) from None
-
-
-def invalid(wrong: msgspec.ValidationError) -> InvalidInput:
-    """The refusal that names the field at fault as callers know it: `to[0]`, `attachments[1].content`."""
-    message, _, place = str(wrong).partition(" - at `$")
-    path = place.removesuffix("`").removeprefix(".")
-    quoted = re.search(r"field `([^`]*)`", message)
-    if quoted:
-        path = f"{path}.{quoted[1]}" if path else quoted[1]
-    return InvalidInput.at(path or "body", message[:1].lower() + message[1:])
