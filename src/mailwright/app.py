@@ -347,8 +347,16 @@ async def _serve_api(
     options = rest.Options(registry, receiving=receiving, requests=chosen.limits.requests, metrics_from=chosen.api.metrics_from)
     application = rest.create_app(running.ports, options)
     grace = running.config.server.drain_seconds
-    told = mcp.Options(chosen.mcp.origins, chosen.mcp.authorization_servers)
-    mounted = mcp.Mounted(application, running.ports, told)
+    mounted = mcp.Mounted(
+        application,
+        running.ports,
+        mcp.Options(
+            origins=chosen.mcp.origins,
+            authorization_servers=chosen.mcp.authorization_servers,
+            requests=chosen.limits.requests,
+            count=application.state.count,
+        ),
+    )
     settings = uvicorn.Config(
         mounted,
         log_config=None,

@@ -112,7 +112,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     free_disk_mb: Annotated[int, _about("Free space of the data folder's disk, in MB.", ge=1)] = 64
     memory_mb: Annotated[int, _about("Memory of all processes of this server, in MB; 0: no limit.", ge=0)] = 0
     store_seconds: Annotated[float, _about("How long the store may take for one transaction.", gt=0)] = 5.0
-    requests: Annotated[int, _about("HTTP requests at once, event streams and long polls among them.", ge=10)] = 5000
+    requests: Annotated[
+        int, _about("HTTP requests at once, event streams and long polls among them; the same number for MCP.", ge=10)
+    ] = 5000
 
 
 class Mcp(Struct, frozen=True, forbid_unknown_fields=True):

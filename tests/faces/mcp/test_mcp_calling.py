@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from mailwright.core.errors import StorageBusy
 from mailwright.core.model import OversightMode
-from mailwright.faces.mcp.calling import HELD, TEXT_LIMIT
+from mailwright.faces.mcp.calling import HELD, TEXT_LIMIT, Desk
 
 LETTER = b"""\
 From: Bob <bob@there.example>
@@ -233,3 +236,13 @@ async def test_what_gives_nothing_says_that_it_is_done(connect):
     async with connect("operator") as client:
         added = await given(client, "add_suppression", address="gone@there.example")
         assert {"done": True} == await given(client, "remove_suppression", suppression_id=added["id"])
+
+
+async def test_a_server_under_strain_reads_and_does_not_write(connect, door, monkeypatch):
+    def full() -> None:
+        raise StorageBusy("The disk is full.")
+
+    monkeypatch.setattr(door.mounted, "_desk", Desk(replace(door.world.ports, admit=full), asyncio.Event()))
+    async with connect() as client:
+        assert (await given(client, "list_mailboxes"))["items"]
+        assert "storage_busy" == (await refused(client, "send_message", to="bob@there.example", text="x"))["code"]

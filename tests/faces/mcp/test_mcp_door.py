@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import Any
 
+import httpx2
 import pytest
 
 from mailwright.faces.mcp import door as module
@@ -152,6 +153,16 @@ async def test_more_at_once_than_there_is_memory_for_comes_back_later(world, con
     door.mounted._budget.left = 10
     found = await door.post(asked("tools/list"), **fields("tools/list"))
     assert (503, "2") == (found.status_code, found.headers["retry-after"])
+
+
+async def test_more_requests_than_are_allowed_at_once_come_back_later_and_all_are_counted(world):
+    counted: list[tuple[str, int]] = []
+    options = module.Options(requests=0, count=lambda name, status, _seconds: counted.append((name, status)))
+    transport = httpx2.ASGITransport(app=module.Mounted(world.app, world.ports, options))
+    async with httpx2.AsyncClient(transport=transport, base_url="https://mail.example.com") as http:
+        found = await http.post("/mcp", json={})
+        assert (503, "storage_busy") == (found.status_code, found.json()["error"]["data"]["code"])
+    assert [("mcp", 503)] == counted
 
 
 async def test_a_server_without_the_sdk_says_what_to_install(door, monkeypatch):

@@ -16,7 +16,10 @@ from mailwright.core.model import Caller, Permission, Role
 from mailwright.faces.mcp.tools import BY_NAME, Tool, tools_for
 
 AGENT = [
-   
+    "list_agents", "get_agent", "list_mailboxes", "get_mailbox", "change_mailbox", "send_message", "reply",
+    "reply_all", "forward", "cancel_message", "list_messages", "read_message", "read_attachment", "message_timeline",
+    "label_message", "list_threads", "read_thread", "list_approvals", "get_approval", "read_events",
+    "list_suppressions", "send_email", "reply_email", "wait_for_message",
 ]  # fmt: skip
 
 

@@ -99,6 +99,8 @@ def _refused(desk: Desk, visitor: Visitor, name: str, refusal: Refusal) -> Outco
 async def _run(desk: Desk, visitor: Visitor, operation: Operation[Any, Any], arguments: dict[str, Any]) -> Outcome:
     subject = arguments.get(operation.path_fields[0]) if operation.path_fields else None
     await permit(desk.ports, visitor.caller, operation, subject if isinstance(subject, str) else None)
+    if operation.changes:
+        desk.ports.admit()
     rest = dict(arguments)
     claim = _claim(visitor, operation, rest)
     include = _included(rest) if operation.tool == "read_message" else frozenset()

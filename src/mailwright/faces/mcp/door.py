@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailwright.contract.errors import body_of, retry_after, status_of
 from mailwright.core.accounts import authenticate
-from mailwright.core.errors import BlockedByPolicy, MethodNotAllowed, NotFound, Refusal, Unauthenticated
+from mailwright.core.errors import BlockedByPolicy, MethodNotAllowed, NotFound, Refusal, StorageBusy, Unauthenticated
 from mailwright.core.ports import Ports
 from mailwright.faces.mcp.calling import Desk, Visitor
 from mailwright.faces.rest.answers import PRIVATE, Reply, tell
@@ -32,6 +33,7 @@ PATH = "/mcp"
 METADATA = "/.well-known/oauth-protected-resource"  # RFC 9728 §3.1: and the same with the resource's path behind it
 VISITOR = "mailwright.visitor"  # the key in the ASGI scope
 INVALID_REQUEST = -32600  # JSON-RPC 2.0 §5.1
+Count = Callable[[str, int, float], None]
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -42,6 +44,8 @@ class Options:
     origins: tuple[str, ...] = ()
     authorization_servers: tuple[str, ...] = ()
     body_memory: int = 128 * 1024 * 1024  # bytes of all requests that are worked on at a time
+    requests: int = 5000  # at once, those that wait included
+    count: Count = lambda _name, _status, _seconds: None  # told of every request answered
 
 
 class Mounted:
@@ -51,6 +55,7 @@ class Mounted:
         """Nothing is imported or started yet."""
         self._rest, self._ports, self._options = rest, ports, options or Options()
         self._desk = Desk(ports, asyncio.Event())
+        self._under_way = 0
         self._budget = Budget(self._options.body_memory)
         self._starting: asyncio.Task[ASGIApp] | None = None
         self._running: asyncio.Task[None] | None = None
@@ -63,13 +68,21 @@ class Mounted:
             await self._rest(scope, receive, send)
             return
         request_id = self._ports.ids.new("req")
+        sending = _Sending(send, request_id)
+        started = time.perf_counter()
+        self._under_way += 1
         try:
-            await self._answer(scope, receive, send, path, request_id)
+            if self._under_way > self._options.requests:
+                raise StorageBusy("Too many requests are under way.", details={"reason": "requests"}, retry_after=2)
+            await self._answer(scope, receive, sending, path, request_id)
         except ClientGone:
             return
         except Refusal as refusal:
             log.info("request refused", request_id=request_id, operation="mcp", code=refusal.code)
-            await tell(send, self._told(refusal, request_id), request_id.encode())
+            await tell(sending, self._told(refusal, request_id), request_id.encode())
+        finally:
+            self._under_way -= 1
+        self._options.count("mcp", sending.status, time.perf_counter() - started)
 
     def hush(self) -> None:
         """End what waits: call it when the server is told to stop."""
@@ -97,7 +110,7 @@ class Mounted:
             body = await read_body(receive, head, self._body_limit, take)
             serve = await self._sdk()
             inner = {**scope, VISITOR: Visitor(caller, secret, request_id)}
-            await serve(inner, _again(body, receive), _with(send, request_id))
+            await serve(inner, _again(body, receive), send)
 
     @property
     def _body_limit(self) -> int:
@@ -187,14 +200,17 @@ def _again(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
     return replay
 
 
-def _with(send: Send, request_id: str) -> Send:
-    """Answers get the header fields that every answer of ours has."""
-    base = [*PRIVATE, (b"x-request-id", request_id.encode())]
+class _Sending:
+    """The way back; answers get the header fields that every answer of ours has."""
 
-    async def sending(message: Message) -> None:
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._base = [*PRIVATE, (b"x-request-id", request_id.encode())]
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.status = message["status"]
             there = {name for name, _ in message["headers"]}
-            message = {**message, "headers": [*message["headers"], *(one for one in base if one[0] not in there)]}
-        await send(message)
-
-    return sending
+            message = {**message, "headers": [*message["headers"], *(one for one in self._base if one[0] not in there)]}
+        await self._send(message)

@@ -67,6 +67,7 @@ def create_app(ports: Ports, options: Options | None = None) -> Starlette:
 
     app = Starlette(routes=[Mount("/", app=face)], lifespan=lifespan)
     app.state.bell = bell
+    app.state.count = desk.metrics.count  # for what is mounted beside this face
     return app
 
 
