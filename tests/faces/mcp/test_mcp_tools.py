@@ -16,7 +16,7 @@ from mailwright.core.model import Caller, Permission, Role
 from mailwright.faces.mcp.tools import BY_NAME, Tool, tools_for
 
 AGENT = [
-    "list_agents", "get_agent", "list_mailboxes", "get_mailbox", "change_mailbox", "send_message", "reply",
+    "verify_identity", "list_agents", "get_agent", "list_mailboxes", "get_mailbox", "change_mailbox", "send_message", "reply",
     "reply_all", "forward", "cancel_message", "list_messages", "read_message", "read_attachment", "message_timeline",
     "label_message", "list_threads", "read_thread", "list_approvals", "get_approval", "read_events",
     "list_suppressions", "send_email", "reply_email", "wait_for_message",
@@ -109,7 +109,7 @@ def test_annotations_say_what_a_tool_does():
     for name, one in BY_NAME.items():
         tool = EVERY[name]
         assert (not one.changes, one.destructive) == (tool.read_only, tool.destructive)
-        assert tool.idempotent == (one.method != "POST")
+        assert tool.idempotent == (one.method != "POST" or not one.changes)
     assert EVERY["send_message"].open_world
     assert not EVERY["list_mailboxes"].open_world
     assert EVERY["remove_domain"].destructive

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -69,6 +70,8 @@ async def test_an_agent_does_its_work_with_every_tool_that_it_has(mail, way, mod
         file_told = await use("read_attachment", message_id=sent["message_id"], attachment_id="att_1")
         assert "hello\n" == file_told["text"]
         got = await arrived(mail, client, sent)
+        verified = await use("verify_identity", message=b64encode(got.raw).decode())
+        assert ("pass", True) == (verified["verdict"], verified["signed"]), verified
         await mail.reply(got, "At four, then.")
         answer = (await use("wait_for_message", thread_id=sent["thread_id"], timeout=20))["message"]
         assert "At four, then." in answer["text"]
