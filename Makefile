@@ -5,11 +5,7 @@ BIN := $(VENV)/bin
 # What Python has compiled once it finds again, whatever the environment says: half of the time of a short run.
 unexport PYTHONDONTWRITEBYTECODE
 
-<<<<<<< HEAD
-.PHONY: local test unit lint crash docs lock fuzz clean help
-=======
-.PHONY: local test unit lint crash docs lock conformance clean help
->>>>>>> 007be93 (MCP: the table of operations as tools, over HTTP at /mcp and over stdio)
+.PHONY: local test unit lint crash docs lock fuzz conformance clean help
 
 help:  ## show this menu
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -44,14 +40,12 @@ docs: $(VENV)/.ready  ## write the generated pages under docs/ again
 lock: $(VENV)/.ready  ## pin the newest releases of what we depend on
 	@scripts/lock $(VENV)
 
-<<<<<<< HEAD
 fuzz: $(VENV)/.ready  ## feed parsers made-up octets: TARGET=dkim SECONDS=60, or TARGET=all
 	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	@$(BIN)/python fuzz/run.py $(or $(TARGET),all) $(or $(SECONDS),20)
-=======
+
 conformance: $(VENV)/.ready  ## the public MCP conformance suite against a private world; fetches it and its Node
 	@$(BIN)/python scripts/conformance
->>>>>>> 007be93 (MCP: the table of operations as tools, over HTTP at /mcp and over stdio)
 
 clean:  ## remove what was installed and built
 	@rm -rf $(VENV) build dist
