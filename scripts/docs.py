@@ -20,6 +20,8 @@ from prometheus_client import CollectorRegistry
 
 from mailwright import __version__
 from mailwright.__main__ import cli
+from mailwright.commands.verbs import CONNECTION, made
+from mailwright.commands.verbs.table import FILE as VERBS
 from mailwright.config import PREFIX, Config, every_setting
 from mailwright.contract.errors import STATUS, refusals_by_status
 from mailwright.contract.operations import OPERATIONS, Answer, Operation
@@ -44,6 +46,14 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 SOURCE = ROOT / "src" / "mailwright"
 PUBLIC_URL = "https://mail.example.com"
+EXIT_CODES = (
+    ("0", "done"),
+    ("1", "refused by the server, with `code` and fix on standard error; or a check that did not pass"),
+    ("2", "wrongly typed, or something that was named can't be used"),
+    ("3", "the server can't be reached"),
+    ("4", "it took too long: an answer, `domains verify --wait`, `events follow --count --seconds`"),
+    ("130", "interrupted"),
+)
 ALWAYS = ("400", "401", "403", "429", "500", "503")  # statuses that any operation may answer
 
 # What `data` of each event holds. Said here, since core writes them as mappings; a test lets events happen and compares.
@@ -103,6 +113,7 @@ def pages() -> dict[str, str]:
 
 def main() -> None:
     """Write them."""
+    VERBS.write_bytes(made.render())
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8")
 
@@ -399,30 +410,58 @@ def _default(value: Any) -> str:
 def _cli() -> Iterator[str]:
     yield from _page(
         "Command line",
-        "The command runs a server or a private mail world. What a server does is asked for over REST: "
-        "[operations.md](operations.md).",
+        "Commands run a server, look after it, and ask one over HTTP: every operation of [operations.md](operations.md) has "
+        "one verb. What stands in an operation's path is an argument, all else an option; a domain, a mailbox or an agent may "
+        "be named by its name or address instead of its id.",
+        "## Whom verbs ask",
+        "In this order: `--url` and `--key`; `MAILWRIGHT_URL` and `MAILWRIGHT_KEY`; the profile that `mailwright login` left "
+        "in `~/.config/mailwright/profiles.json` (mode 0600; refused where others may read it). A profile is named with "
+        "`--profile` or `MAILWRIGHT_PROFILE`; its key is sent to its own server only.",
     )
+    yield _table(("option of every verb", "what it does", "default"), (_option(one) for one in _connection_options()))
+    yield "## What comes out"
+    yield (
+        "On a terminal tables, in a pipe plain lines with tabs and nothing cut; notes and progress go to standard error. With "
+        "`--json` standard output is the server's answer, byte for byte; `events follow --json` prints one event on a line, "
+        "`--all --json` one item. Control characters in what strangers wrote are replaced, but not with `--json`, whose "
+        "escapes are JSON's."
+    )
+    yield _table(("exit code", "meaning"), EXIT_CODES)
+    yield "A request that creates, sends or decides carries an `Idempotency-Key` and is repeated where the line breaks."
     yield from _command(typer.main.get_command(cli), "mailwright")
+
+
+def _connection_options() -> list[Any]:
+    names = {one.name for one in CONNECTION}
+    command = typer.main.get_command(cli).commands["domains"].commands["list"]
+    return [one for one in command.params if one.name in names]
 
 
 def _command(command: Any, path: str) -> Iterator[str]:
     below = getattr(command, "commands", {})
+    params = [one for one in command.params if one.name not in {own.name for own in CONNECTION}]
+    arguments = "".join(f" {one.metavar or one.name.upper()}" for one in params if one.param_type_name == "argument")
     yield f"## {path}"
-    yield f"```\n{path}{' [OPTIONS]' if command.params else ''}{' COMMAND' if below else ''}\n```"
+    yield f"```\n{path}{arguments}{' [OPTIONS]' if command.params else ''}{' COMMAND' if below else ''}\n```"
     yield command.help
     if below:
-        rows = ((f"[`{path} {name}`](#{slug(f'{path} {name}')})", one.help) for name, one in below.items())
+        rows = ((f"[`{path} {name}`](#{slug(f'{path} {name}')})", _sentence(one.help)) for name, one in below.items())
         yield _table(("command", "what it does"), rows)
-    if command.params:
-        yield _table(("option", "what it does", "default"), map(_option, command.params))
+    if params:
+        yield _table(("option", "what it does", "default"), map(_option, params))
     for name, one in below.items():
         yield from _command(one, f"{path} {name}")
 
 
+def _sentence(text: str) -> str:
+    return text.partition("\n\n")[0]
+
+
 def _option(one: Any) -> tuple[str, str, str]:
-    names = ", ".join(map(_code, [*one.opts, *one.secondary_opts]))
+    argument = one.param_type_name == "argument"
+    names = _code(one.metavar or one.name.upper()) if argument else ", ".join(map(_code, [*one.opts, *one.secondary_opts]))
     default = one.opts[0] if one.default is True else one.default
-    return (names, one.help, "" if default is None or default is False else _code(default))
+    return (names, one.help or "", "" if default is None or default is False else _code(default))
 
 
 # --- metrics ------------------------------------------------------------------------------------------------------------

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from mailwright import __version__
-from mailwright.commands import configuration, identity, judging, keeping, mcp, server, signing
+from mailwright.commands import configuration, identity, judging, keeping, mcp, server, session, signing, verbs
 
 cli = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Real mailboxes for AI agents."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its help takes 0.2 s to be imported
+    help="Real mailboxes for AI agents.",
 )
-for group in (server, mcp, configuration, keeping, judging, identity, signing):
+for group in (server, mcp, configuration, keeping, session, judging, identity, signing, verbs):
     group.add(cli)
 
 
@@ -31,7 +36,11 @@ def top(
 
 def main() -> None:
     """The entry point."""
-    cli()
+    if "_MAILWRIGHT_COMPLETE" in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
+    cli(prog_name="mailwright")
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ def operation(**other: Any) -> Operation[Any, Any]:
         permission=Permission.AGENTS_MANAGE,
         method="POST",
         path="/v1/notes",
+        command="notes add",
         input=Note,
         output=Note,
         status=201,

@@ -91,7 +91,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.NewApiKey,
         act=_create_key,
         secret=True,
-        command="key create",
+        command="keys create",
         examples=(Example("A key for one agent", {"name": "ada's worker", "role": "agent", "agent_id": "{agent_id}"}),),
         notes="The secret is in this answer and nowhere else: only its hash is kept. No key can make a stronger one, and none "
         "may both send and approve (`permission_escalation`).",
@@ -105,7 +105,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         input=Listing,
         output=Page[shown.ApiKey],
         read=_list_keys,
-        command="key list",
+        command="keys list",
     ),
     Operation(
         name="keys.revoke",
@@ -118,7 +118,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=None,
         act=_revoke_key,
         destructive=True,
-        command="key revoke",
+        command="keys revoke",
         notes="The key is refused from the next request on.",
     ),
     Operation(
@@ -132,7 +132,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.NewTenant,
         act=_create_tenant,
         secret=True,
-        command="tenant create",
+        command="tenants create",
         examples=(Example("A new customer", {"name": "Example Ltd"}),),
     ),
     Operation(
@@ -144,6 +144,6 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         input=Listing,
         output=Page[shown.Tenant],
         read=_list_tenants,
-        command="tenant list",
+        command="tenants list",
     ),
 )

@@ -124,6 +124,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         undo=_forget,
         large=True,
         tool="send_email",
+        command="email send",
         examples=(
             Example(
                 "A message, approved by a person whatever the mailbox's mode",
@@ -152,6 +153,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         undo=_forget,
         large=True,
         tool="reply_email",
+        command="email reply",
         examples=(Example("An answer", {"message_id": "{message_id}", "text": "Gladly."}),),
         notes=HELD,
     ),

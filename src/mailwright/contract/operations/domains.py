@@ -152,7 +152,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         prepare=_prepare,
         act=_add,
         tool="configure_domain",
-        command="domain add",
+        command="domains add",
         examples=(Example("A subdomain for agents", {"domain": "bots.example.org", "dmarc_policy": "none"}),),
         notes="Publish `dns_records`, then verify. Nothing is sent from the domain before it is `aligned`. "
         "Whoever publishes a DKIM key of theirs owns the name: that somebody else has added it too takes nothing from them.",
@@ -167,7 +167,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Page[shown.Domain],
         read=_list,
         tool="list_domains",
-        command="domain list",
+        command="domains list",
     ),
     Operation(
         name="domains.get",
@@ -179,7 +179,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Domain,
         read=_get,
         tool="get_domain",
-        command="domain show",
+        command="domains show",
     ),
     Operation(
         name="domains.zone_file",
@@ -190,7 +190,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         input=DomainId,
         output=Content,
         read=_zone_file,
-        command="domain zone",
+        command="domains zone",
         notes="In the form of RFC 1035 §5, to paste into a DNS provider's import.",
     ),
     Operation(
@@ -204,7 +204,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         prepare=_inspect,
         act=_verify,
         tool="verify_domain_alignment",
-        command="domain verify",
+        command="domains verify",
         notes="Says of every record what was expected, what DNS has, and why that is not enough.",
     ),
     Operation(
@@ -217,7 +217,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Domain,
         act=_change,
         tool="change_domain",
-        command="domain change",
+        command="domains change",
         examples=(
             Example("Send through a relay", {"smarthost": {"host": "relay.example", "username": "us", "password": "x"}}),
             Example("Send straight to the receivers again", {"smarthost": None}),
@@ -237,6 +237,6 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         act=_remove,
         destructive=True,
         tool="remove_domain",
-        command="domain remove",
+        command="domains remove",
     ),
 )

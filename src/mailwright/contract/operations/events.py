@@ -107,7 +107,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         read=_list,
         waits=True,
         tool="read_events",
-        command="event list",
+        command="events list",
         notes="`next_cursor` is never null here: give it as `after` to go on where this answer ended. Nothing is skipped and "
         "nothing changes its order; an event may come twice after a lost connection, so drop what you have seen by its `id`.",
     ),
@@ -121,7 +121,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Event,
         read=_stream,
         streams=True,
-        command="event follow",
+        command="events follow",
         notes="Server-sent events: `id` is the cursor, `event` the type, `data` what `GET /v1/events` gives. The first "
         "one is `stream.ready` and tells where the stream starts. After a lost connection send the last `id` as "
         "`Last-Event-ID` (browsers do) or as `after`. A client that reads too slowly is cut off and goes on from there.",

@@ -68,6 +68,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         permission=None,
         method="GET",
         path="/v1/identity/pubkey/{agent_id}",
+        command="identity public-key",
         input=PublicKeyOf,
         output=shown.PublicKey,
         read=_public_key,
@@ -82,6 +83,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         permission=Permission.MESSAGES_READ,
         method="POST",
         path="/v1/identity/verify",
+        command="identity verify-remote",
         input=IdentityVerify,
         output=shown.Verified,
         read=_verify,
@@ -101,7 +103,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown_domains.Domain,
         act=_rotate,
         tool="rotate_identity_key",
-        command="domain rotate-identity",
+        command="identity rotate",
         notes=(
             "Publish the record of the key that is `next`, then verify the domain: once it is seen in DNS, it signs. Keep "
             "the one before it published while it is listed as `retired`."

@@ -138,7 +138,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Agent,
         act=_create_agent,
         tool="create_agent",
-        command="agent create",
+        command="agents create",
         examples=(Example("An agent and who answers for it", {"name": "grace", "responsible": "ops@example.com"}),),
     ),
     Operation(
@@ -151,7 +151,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Page[shown.Agent],
         read=_list_agents,
         tool="list_agents",
-        command="agent list",
+        command="agents list",
     ),
     Operation(
         name="agents.get",
@@ -163,7 +163,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Agent,
         read=_get_agent,
         tool="get_agent",
-        command="agent show",
+        command="agents show",
     ),
     Operation(
         name="agents.change",
@@ -175,7 +175,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Agent,
         act=_change_agent,
         tool="change_agent",
-        command="agent change",
+        command="agents change",
         examples=(Example("Name somebody", {"responsible": "ops@example.com"}),),
     ),
     Operation(
@@ -188,7 +188,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Agent,
         act=_pause_agent,
         tool="pause_agent",
-        command="agent pause",
+        command="agents pause",
         notes="What is queued waits until a person resumes the agent.",
     ),
     Operation(
@@ -201,7 +201,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Agent,
         act=_resume_agent,
         tool="resume_agent",
-        command="agent resume",
+        command="agents resume",
     ),
     Operation(
         name="mailboxes.create",
@@ -214,7 +214,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Mailbox,
         act=_create_mailbox,
         tool="create_mailbox",
-        command="mailbox create",
+        command="mailboxes create",
         examples=(
             Example("A mailbox whose mail a person approves", {"address": "bob@agents.example.com", "display_name": "Bob"}),
         ),
@@ -230,7 +230,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Page[shown.Mailbox],
         read=_list_mailboxes,
         tool="list_mailboxes",
-        command="mailbox list",
+        command="mailboxes list",
     ),
     Operation(
         name="mailboxes.get",
@@ -242,7 +242,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Mailbox,
         read=_get_mailbox,
         tool="get_mailbox",
-        command="mailbox show",
+        command="mailboxes show",
     ),
     Operation(
         name="mailboxes.change",
@@ -254,7 +254,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Mailbox,
         act=_change_mailbox,
         tool="change_mailbox",
-        command="mailbox change",
+        command="mailboxes change",
         examples=(Example("Let nothing out for now", {"oversight_mode": "read_only"}),),
         notes="Whoever may read a mailbox may tighten its oversight; everything else needs `mailboxes:manage`. A change "
         "releases nothing that was held before.",
@@ -271,7 +271,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         act=_remove_mailbox,
         destructive=True,
         tool="remove_mailbox",
-        command="mailbox remove",
+        command="mailboxes remove",
         notes="Mail to the address is refused from now on.",
     ),
 )

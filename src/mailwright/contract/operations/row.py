@@ -76,7 +76,7 @@ class Operation(Generic[I, O]):
     destructive: bool = False
     secret: bool = False  # its answer holds a new secret
     tool: str | None = None  # MCP
-    command: str | None = None  # the command line, in words: "domain add"
+    command: str  # the command line, in words: the group and a verb, "domains add"
     examples: tuple[Example, ...] = field(default=())
     notes: str = ""  # further documentation, Markdown
 

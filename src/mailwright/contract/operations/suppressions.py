@@ -52,7 +52,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Page[shown.Suppression],
         read=_list,
         tool="list_suppressions",
-        command="suppression list",
+        command="suppressions list",
     ),
     Operation(
         name="suppressions.add",
@@ -65,7 +65,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Suppression,
         act=_add,
         tool="add_suppression",
-        command="suppression add",
+        command="suppressions add",
         examples=(Example("Somebody asked us to stop", {"address": "gone@there.example", "detail": "asked by telephone"}),),
         notes="An address that is on the list already stays as it is.",
     ),
@@ -81,6 +81,6 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         act=_remove,
         destructive=True,
         tool="remove_suppression",
-        command="suppression remove",
+        command="suppressions remove",
     ),
 )

@@ -110,7 +110,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         act=_create,
         secret=True,
         tool="create_webhook",
-        command="webhook create",
+        command="webhooks create",
         examples=(Example("New mail", {"url": "https://app.example.com/hooks", "events": ["message.received"]}),),
         notes="Signed as Standard Webhooks 1.0 says; the secret is in this answer and nowhere else. What is not answered with "
         "2xx is posted again after 1 and 5 minutes, 15, 1 h, 4 h, 8 h and 16 h; then the webhook is disabled, and an event "
@@ -126,7 +126,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Page[shown.Webhook],
         read=_list,
         tool="list_webhooks",
-        command="webhook list",
+        command="webhooks list",
     ),
     Operation(
         name="webhooks.get",
@@ -138,7 +138,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Webhook,
         read=_get,
         tool="get_webhook",
-        command="webhook show",
+        command="webhooks show",
     ),
     Operation(
         name="webhooks.change",
@@ -150,7 +150,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.Webhook,
         act=_change,
         tool="change_webhook",
-        command="webhook change",
+        command="webhooks change",
         examples=(Example("Start it again", {"enabled": True}),),
     ),
     Operation(
@@ -165,7 +165,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         act=_remove,
         destructive=True,
         tool="remove_webhook",
-        command="webhook remove",
+        command="webhooks remove",
     ),
     Operation(
         name="webhooks.rotate_secret",
@@ -177,7 +177,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.NewWebhook,
         act=_rotate,
         secret=True,
-        command="webhook rotate-secret",
+        command="webhooks rotate-secret",
         notes="For 24 hours every post carries the signatures of both secrets.",
     ),
     Operation(
@@ -191,7 +191,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.WebhookDelivery,
         act=_test,
         tool="test_webhook",
-        command="webhook test",
+        command="webhooks test",
     ),
     Operation(
         name="webhooks.deliveries",
@@ -203,7 +203,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=Page[shown.WebhookDelivery],
         read=_deliveries,
         tool="list_webhook_deliveries",
-        command="webhook deliveries",
+        command="webhooks deliveries",
     ),
     Operation(
         name="webhooks.redeliver",
@@ -216,6 +216,6 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         output=shown.WebhookDelivery,
         act=_redeliver,
         tool="redeliver_webhook",
-        command="webhook redeliver",
+        command="webhooks redeliver",
     ),
 )

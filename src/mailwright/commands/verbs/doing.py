@@ -1,0 +1,194 @@
+"""What happens when a verb is run: ask, wait where that is wanted, show.
+
+Standard output holds the answer alone. Exit codes: 0 done, 1 refused, 2 wrongly typed, 3 not reached, 4 too late, 130 stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import typer
+
+from mailwright.commands.given import stop
+from mailwright.commands.verbs import asking, showing
+from mailwright.commands.verbs.calling import TOO_LATE, Request, Server, say
+from mailwright.commands.verbs.profiles import connection
+from mailwright.commands.verbs.table import Verb
+
+PATIENCE = 30.0  # seconds
+LOOKING = 5.0  # seconds between two looks at a domain's records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What was typed beside the fields."""
+
+    url: str | None
+    key: str | None
+    profile: str | None
+    timeout: float | None
+    json: bool
+    idempotency_key: str | None = None
+    wait: float | None = None
+    count: int | None = None
+    seconds: float | None = None
+    output: Path | None = None
+    all: bool = False
+    yes: bool = False
+
+
+def do(verb: Verb, typed: dict[str, Any], wish: Wish) -> None:
+    """Run a verb."""
+    to = connection(wish.url, wish.key, wish.profile)
+    with Server(to, wish.timeout if wish.timeout is not None else PATIENCE) as server:
+        if verb.destructive and not wish.yes and _somebody_there() and "digest" not in typed:
+            typer.confirm(f"{verb.summary}: {' '.join(_arguments(verb, typed))}. Go on?", abort=True, err=True)
+        if "digest" in typed and typed["digest"] is None:
+            typed = typed | {"digest": _seen(verb, typed, server)}
+        request = asking.request(verb, typed, server, wish.idempotency_key)
+        _WAYS.get("verify" if wish.wait is not None else verb.answer, _json)(verb, request, server, wish)
+
+
+def _json(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+    if wish.all:
+        _every_page(verb, request, server, wish)
+        return
+    answer = server.call(request)
+    _told(verb, answer.text, wish)
+    found = answer.json()
+    if isinstance(found, dict) and found.get("status") == "held" and found.get("approval_id"):
+        say(f"held: a person has to decide. mailwright approvals show {found['approval_id']}")
+
+
+def _told(verb: Verb, text: str, wish: Wish) -> None:
+    if wish.json:
+        typer.echo(text)
+    else:
+        showing.show(verb, json.loads(text))
+
+
+def _every_page(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+    items: list[Any] = []
+    after: str | None = None
+    while True:
+        query = [pair for pair in request.query if after is None or pair[0] != "after"]
+        page = server.call(replace(request, query=[*query, *([("after", after)] if after else [])])).json()
+        for one in page["items"] if wish.json else ():
+            typer.echo(json.dumps(one, ensure_ascii=False, separators=(",", ":")))
+        items += [] if wish.json else page["items"]
+        # The event log's cursor is never null: there an empty page is the end.
+        if page["next_cursor"] in (None, after) or not page["items"]:
+            break
+        after = page["next_cursor"]
+        _progress(f"{len(items)} read", wish.json)
+    _progress("", wish.json)
+    if not wish.json:
+        showing.show_items(verb, items)
+
+
+def _nothing(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+    server.call(request)
+    if not wish.json:
+        typer.echo("Done.", err=True)
+
+
+def _content(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+    answer = server.call(request)
+    octets = answer.content
+    if wish.output is not None:
+        try:
+            wish.output.write_bytes(octets)
+        except OSError as wrong:
+            stop(f"{wish.output} can't be written: {wrong.strerror or wrong}")
+        typer.echo(f"{len(octets):,} bytes in {wish.output}", err=True)
+    elif not sys.stdout.isatty():
+        sys.stdout.buffer.write(octets)
+        sys.stdout.buffer.flush()
+    elif answer.headers.get("Content-Type", "").startswith("application/octet-stream") or b"\0" in octets:
+        stop("this is no text: write it to a file with --output")
+    else:
+        typer.echo(showing.clean_text(octets.decode("utf-8", "replace")))
+
+
+def _verify(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+    """Look at a domain's records until all are in place, or the time is over."""
+    begun, known = time.monotonic(), ""
+    while True:
+        answer = server.call(replace(request, idempotency_key=None))  # each look is a new one
+        found = answer.json()
+        left = (wish.wait or 0.0) - (time.monotonic() - begun)
+        if found["status"] == "aligned" or left <= 0:
+            break
+        if found["detail"] != known and not wish.json:
+            known = found["detail"]
+            typer.echo(f"{found['status']}: {showing.clean(known)}", err=True)
+        _progress(f"looking again for another {left:.0f} s", wish.json)
+        time.sleep(min(LOOKING, left))
+    _progress("", wish.json)
+    _told(verb, answer.text, wish)
+    if found["status"] != "aligned":
+        say(f"the records are not in place after {wish.wait:g} seconds")
+        raise typer.Exit(TOO_LATE)
+
+
+def _stream(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+    """Print events as they happen, until as many came as were asked for."""
+    deadline = time.monotonic() + wish.seconds if wish.seconds is not None else None
+    came = 0
+    for text in server.events(request, deadline):
+        ready = '"stream.ready"' in text and json.loads(text)["type"] == "stream.ready"
+        if wish.json:
+            typer.echo(text)  # flushes: whoever reads a pipe sees it now
+        elif not ready:
+            typer.echo(showing.event_line(json.loads(text)))
+        came += not ready
+        if wish.count is not None and came >= wish.count:
+            return
+    if wish.count is not None:
+        say(f"{came} of {wish.count} came within {wish.seconds:g} seconds")
+        raise typer.Exit(TOO_LATE)
+
+
+_WAYS: dict[str, Callable[[Verb, Request, Server, Wish], None]] = {
+    "nothing": _nothing,
+    "content": _content,
+    "stream": _stream,
+    "verify": _verify,
+}
+
+
+def _seen(verb: Verb, typed: dict[str, Any], server: Server) -> str:
+    """Show what is decided on, ask, and give the digest of what was shown."""
+    if not _somebody_there():
+        stop("give the --digest of what was read: `mailwright approvals show` tells it")
+    approval = server.call(Request("GET", f"/v1/approvals/{quote(typed['approval_id'], safe='')}")).json()
+    showing.show(verb, approval)
+    message = server.ask(Request("GET", f"/v1/messages/{quote(approval['message_id'], safe='')}"))
+    if not message.is_success:
+        stop("this key may not read the message itself: read it elsewhere, and give its --digest")
+    typer.echo("")
+    showing.show(verb, message.json())
+    typer.confirm(f"\n{verb.summary}?", abort=True, err=True)
+    return str(approval["digest"])
+
+
+def _somebody_there() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _arguments(verb: Verb, typed: dict[str, Any]) -> list[str]:
+    return [str(typed[one.name]) for one in verb.parameters if one.argument]
+
+
+def _progress(text: str, silent: bool) -> None:
+    """A line that is written over, where a person looks on."""
+    if not silent and sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
