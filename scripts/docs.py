@@ -9,6 +9,8 @@ a clock or a network, so that the same code writes the same pages.
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -113,7 +115,9 @@ def pages() -> dict[str, str]:
 
 def main() -> None:
     """Write them."""
-    VERBS.write_bytes(made.render())
+    if VERBS.read_bytes() != made.render():
+        VERBS.write_bytes(made.render())
+        os.execv(sys.executable, [sys.executable, *sys.argv])  # the command line was made from the file as it was
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8")
 
