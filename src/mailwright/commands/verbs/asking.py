@@ -25,6 +25,7 @@ NAMED = {
     "mailbox_id": ("mbx_", "/v1/mailboxes", "address"),
     "agent_id": ("agt_", "/v1/agents", "name"),
 }
+TAKE_NAMES = ("email.send", "email.reply", "identity.public_key")  # what an agent is called is told to the server
 TEXTS = ("text", "html")  # those that `-` reads from standard input
 MAX_PAGES = 1000
 
@@ -33,7 +34,7 @@ def request(verb: Verb, typed: dict[str, Any], server: Server, idempotency_key: 
     """The request that was typed. Stops where a value can't be one."""
     values = {one.name: value for one in verb.parameters if (value := _value(one, typed.get(one.name))) is not None}
     for name in NAMED.keys() & values.keys():
-        if verb.operation != "email.send":  # which takes an agent's name as it is
+        if verb.operation not in TAKE_NAMES:
             values[name] = resolved(server, name, values[name])
     cleared = {one.name: None for one in verb.parameters if one.clears and typed.get(one.name) == ""}
     places = {one.name: one.place for one in verb.parameters}

@@ -20,6 +20,7 @@ SUBJECTS = {
     "identity.verify": "raw",
 }  # where it is not the first required field of what is made
 FIRST = ("to", "subject", "text")  # what is written most often stands first in the help
+KINDS = {("messages", "attachments"): "files", ("email", "attachments"): "files", ("identity", "message"): "file"}
 LEFT_OUT = {("domains.add", "name")}  # another word for `domain`
 
 
@@ -56,7 +57,9 @@ def _parameters(one: Operation[Any, Any]) -> list[Parameter]:
     options = [name for name in rest if name != subject]
     ordered = arguments + sorted(options, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     return [
-        _parameter(fields[name], "path" if name in in_path else place, argument=name in arguments, demanded=name == subject)
+        _parameter(
+            one, fields[name], "path" if name in in_path else place, argument=name in arguments, demanded=name == subject
+        )
         for name in ordered
     ]
 
@@ -69,7 +72,7 @@ def _subject(one: Operation[Any, Any], fields: dict[str, inspect.Field], names: 
     return next((name for name in names if fields[name].required), None)
 
 
-def _parameter(field: inspect.Field, place: str, *, argument: bool, demanded: bool) -> Parameter:
+def _parameter(one: Operation[Any, Any], field: inspect.Field, place: str, *, argument: bool, demanded: bool) -> Parameter:
     text, arms = _unwrapped(field.type)
     several = any(isinstance(arm, inspect.VarTupleType) for arm in arms)
     nullable = any(isinstance(arm, inspect.NoneType) for arm in arms)
@@ -81,7 +84,7 @@ def _parameter(field: inspect.Field, place: str, *, argument: bool, demanded: bo
     return Parameter(
         name=field.encode_name,
         place=place,
-        kind="files" if field.encode_name == "attachments" else kind,
+        kind=KINDS.get((one.group, field.encode_name), kind),
         help=text + _default(field),
         argument=argument,
         several=several,
@@ -123,8 +126,6 @@ def _kind(arm: inspect.Type) -> tuple[str, tuple[str, ...]]:
             return "map", ()
         case inspect.StrType():
             return "text", ()
-        case inspect.BytesType():
-            return "file", ()
         case _:
             return "json", ()
 
