@@ -11,8 +11,8 @@ from pathlib import Path
 
 import apsw
 
-from mailwright.core.model import AuditEntry
-from mailwright.store.rows import AUDIT
+from mailwright.core.model import AuditEntry, Domain
+from mailwright.store.rows import AUDIT, DOMAIN
 from mailwright.store.sqlite.checks import database_problems
 from mailwright.store.sqlite.connection import FILE, open_reader
 from mailwright.store.statements import load
@@ -23,6 +23,7 @@ AUDITS = 1000  # entries read at once
 DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.IOError)  # what reading a broken database raises
 
 _CHECKS = load("snapshot")
+_DOMAINS = load("domains", DOMAIN.columns)
 _AUDIT = load("audit", AUDIT.columns)
 _RESTORING = load("restoring")
 
@@ -62,6 +63,21 @@ class Snapshot:
     def problems(self) -> list[str]:
         """What is wrong inside the database, as sentences; it reads all of it."""
         return database_problems(self._connection)
+
+    def quick_problems(self) -> list[str]:
+        """What SQLite sees at a quick look: torn pages and rows out of order, not indexes that disagree."""
+        return [str(row[0]) for row in self._connection.execute("PRAGMA quick_check(10)") if row[0] != "ok"]
+
+    def domains(self, limit: int) -> list[Domain]:
+        """Domains of all tenants, so many of each."""
+        tenants = [row[0] for row in self._connection.execute(_CHECKS["tenants"].sqlite)]
+        rows = (row for one in tenants for row in self._connection.execute(_DOMAINS["page"].sqlite, (one, "", limit)))
+        return [DOMAIN.decode(row) for row in rows]
+
+    def latest_event_at(self) -> int | None:
+        """When the latest event was told, in milliseconds; None: nothing ever happened."""
+        moments: list[int] = [row[0] for row in self._connection.execute(_CHECKS["latest_event"].sqlite)]
+        return moments[0] if moments else None
 
     def audit(self) -> Iterator[list[AuditEntry]]:
         """The whole log of all tenants in order, some entries at a time."""
