@@ -105,6 +105,19 @@ def test_nobody_else_reads_a_restored_folder(data: Path, tmp_path: Path):
     assert {0} == {path.stat().st_mode & 0o077 for path in [tmp_path / "new", *(tmp_path / "new").rglob("*")]}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("named", [True, False])
+def test_root_restores_for_whoever_is_named_or_owns_the_folder(data: Path, tmp_path: Path, named: bool):
+    backed_up(data, tmp_path / "b")
+    new, archive = tmp_path / "new", reading(tmp_path / "b")
+    if not named:
+        new.mkdir()
+        os.chown(new, 65534, 65534)
+    owner = (65534, 65534) if named else None
+    restore.restore(archive, archive.names()[-1], new, close_queue=True, progress=quiet, owner=owner)
+    assert {65534} == {path.stat().st_uid for path in (new, *new.rglob("*"))}
+
+
 def test_uids_change_numbers_and_cursors_go_on_beyond_all_that_were_given_since(data: Path, tmp_path: Path):
     """I7, I8: what the lost server handed out after the backup is never handed out for something else."""
     backed_up(data, tmp_path / "b")

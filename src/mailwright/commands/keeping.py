@@ -92,7 +92,9 @@ def restore(
         chosen = name or archive.names()[-1]
         if chosen not in archive.names():
             raise NoArchive(f"there is no backup {chosen}: there are {', '.join(archive.names()[-5:])}")
-        done = put_back(archive, chosen, data, close_queue=queue is Queue.CLOSE, progress=_progress(as_json))
+        done = put_back(
+            archive, chosen, data, close_queue=queue is Queue.CLOSE, progress=_progress(as_json), owner=_owner(config)
+        )
     except (NoArchive, Broken, BadManifest, NotEmpty, FolderInUse, NewerDatabase, ValueError, OSError) as wrong:
         _fail(wrong)
     told = {
@@ -151,6 +153,20 @@ def _data(config: Path | None) -> Path:
         return Path(load(config).server.data)
     except ConfigError as wrong:
         _fail(wrong)
+
+
+def _owner(config: Path | None) -> tuple[int, int] | None:
+    """Whose the data folder is to be, where the server becomes somebody."""
+    import pwd
+
+    from mailwright.config import load
+
+    user = load(config).server.user
+    try:
+        found = pwd.getpwnam(user) if user else None
+    except KeyError:
+        _fail(ValueError(f"there is no user {user}: useradd --system {user}"))
+    return (found.pw_uid, found.pw_gid) if found else None
 
 
 def _progress(silent: bool) -> Callable[[str, int, int], None]:

@@ -42,14 +42,24 @@ class Restored:
     settled: restoring.Settled
 
 
-def restore(archive: Archive, name: str, data: Path, *, close_queue: bool, progress: Progress) -> Restored:
-    """Put one backup back. Raises NotEmpty, FolderInUse, Broken, BadManifest."""
+def restore(
+    archive: Archive, name: str, data: Path, *, close_queue: bool, progress: Progress, owner: tuple[int, int] | None = None
+) -> Restored:
+    """Put one backup back. As root, for `owner` (a user's and a group's id), or whoever owns the folder already.
+
+    Raises NotEmpty, FolderInUse, Broken, BadManifest.
+    """
     manifest = archive.manifest(name)
     _refuse_to_overwrite(data, manifest)
+    if owner is None and data.is_dir():
+        owner = data.stat().st_uid, data.stat().st_gid
     lock = FolderLock(data)
     try:
         _put_files(archive, manifest, data, progress)
         settled = asyncio.run(_put_database(archive, manifest, data, close_queue, progress))
+        if owner is not None and os.geteuid() == 0:
+            for path in (data, *data.rglob("*")):
+                os.chown(path, *owner, follow_symlinks=False)
     finally:
         lock.release()
     return Restored(manifest.made_at, settled)
