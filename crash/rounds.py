@@ -90,7 +90,7 @@ class Runner:
         for log in world.server.logs:
             for line in log.read_text(errors="replace").splitlines() if log.exists() else ():
                 if '"level": "error"' in line:
-                    event = json.loads(line)["event"] if line.startswith("{") else line
+                    event = _told(line)
                     self.noise[event] = self.noise.get(event, 0) + 1
         if keep:
             self.say(f"  left for you to look at: {world.folder}")
@@ -106,6 +106,11 @@ class Runner:
         text = [self.report.table(fault.name for fault in FAULTS)]
         text += [f"not tried: {name}: {reason}" for name, reason in self.left_out.items()]
         return "\n".join(text)
+
+
+def _told(line: str) -> str:
+    row = json.loads(line)
+    return ": ".join([row["event"], *row.get("exception", "").splitlines()[-1:]])
 
 
 def run(seeds: Sequence[int], say: Callable[[str], None], *, until: float | None = None, fault: Fault | None = None) -> Runner:
