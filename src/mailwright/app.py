@@ -14,9 +14,7 @@ import os
 import secrets
 import signal
 import socket
-import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -51,6 +49,7 @@ from mailwright.store.sqlite import Options as StoreOptions
 from mailwright.store.sqlite.census import Census
 from mailwright.system import privileges, supervisor
 from mailwright.system import strain as straining
+from mailwright.system.machine import RandomIds, SystemClock, Threads
 from mailwright.system.strain import Limits, Strain
 from mailwright.wire.smtp_server import Options as Protocol
 from mailwright.workers import Deliveries, Tellings, keep_house
@@ -59,54 +58,6 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 OPERATOR_KEY = "operator.key"
-
-
-class SystemClock:
-    """The system's time."""
-
-    def now(self) -> int:
-        """Milliseconds since 1970 UTC."""
-        return time.time_ns() // 1_000_000
-
-
-class RandomIds:
-    """Ids and secrets from the system's randomness; for ids it is fetched in blocks, since one message takes several.
-
-    The ids of a block begin alike, so that rows written together lie together in every index: a fifth of what is written to
-    disk is saved. Nobody can tell the age of a block, or guess an id of it: 76 of its bits are its own.
-    """
-
-    def __init__(self) -> None:
-        self._blocks: Iterator[str] = iter(())
-
-    def new(self, prefix: str) -> str:
-        """The prefix, and 96 random bits as 24 hexadecimal digits; the first 20 are those of its neighbours too."""
-        block = next(self._blocks, None)
-        if block is None:
-            digits = os.urandom(12 * 256).hex()
-            near = digits[:5]
-            self._blocks = iter([near + digits[at + len(near) : at + 24] for at in range(0, len(digits), 24)])
-            block = next(self._blocks)
-        return f"{prefix}_{block}"
-
-    def secret(self, size: int) -> bytes:
-        """`size` random bytes."""
-        return secrets.token_bytes(size)
-
-
-class Threads:
-    """CPU work beside the loop, on as many threads as there are processors."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 2, "cpu")
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Run it in a thread and wait for its result."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-
-    def close(self) -> None:
-        """Let the threads go."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(slots=True)

@@ -24,9 +24,10 @@ from mailwright.core.ports import MessageFilter
 from mailwright.faces.smtp import DoorLimits
 from mailwright.mail.questions import Zone
 from mailwright.net.resolver import ResolverOptions
-from mailwright.smtpd import pool
-from mailwright.smtpd.frames import Ping, Setup
+from mailwright.smtpd.frames import Setup
 from mailwright.smtpd.pool import Smtpd
+from mailwright.system import processes
+from mailwright.system.line import Ping
 from mailwright.testing.dns import serve_zone
 from mailwright.wire.smtp_server import Options as Protocol
 
@@ -46,7 +47,7 @@ class World:
 
     @property
     def pid(self) -> int:
-        return self.smtpd._processes[0].pid
+        return self.smtpd.pool.processes[0].pid
 
     async def send(self, message: bytes = MESSAGE, to: str = "ada@here.example") -> str:
         return await asyncio.to_thread(self._send, message, to)
@@ -69,11 +70,11 @@ class World:
 
     async def smtpd_watch(self) -> None:
         """Look after the processes from now on, by the times that are set now."""
-        self.smtpd._spawn(self.smtpd._watch())
+        self.smtpd.pool.spawn(self.smtpd.pool.watch())
 
     async def counted(self, registry: CollectorRegistry, name: str) -> float | None:
         """A sum, once every process has said what it counted."""
-        process = self.smtpd._processes[0]
+        process = self.smtpd.pool.processes[0]
         before = process.heard
         process.send(Ping())
         await until(lambda: process.heard > before)
@@ -183,20 +184,20 @@ async def test_connections_of_a_process_that_died_no_longer_count(world: World) 
 
 
 async def test_a_process_that_hangs_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "PATIENCE", 0.3)
-    monkeypatch.setattr(pool, "BEAT", 0.05)
+    monkeypatch.setattr(processes, "PATIENCE", 0.3)
+    monkeypatch.setattr(processes, "BEAT", 0.05)
     await asyncio.sleep(0)
     first = world.pid
     await world.smtpd_watch()
     os.kill(first, signal.SIGSTOP)
     await until(lambda: world.pid not in (0, first))
-    monkeypatch.setattr(pool, "PATIENCE", 30)
+    monkeypatch.setattr(processes, "PATIENCE", 30)
     await until(lambda: world.smtpd.ready)
     assert (await world.send()).startswith("250")
 
 
 async def test_a_process_that_can_not_be_started_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "AGAIN", 0.05)
+    monkeypatch.setattr(processes, "AGAIN", 0.05)
     start, tries = asyncio.create_subprocess_exec, []
 
     async def short_of_processes(*command: Any, **options: Any) -> Any:
@@ -214,8 +215,8 @@ async def test_a_process_that_can_not_be_started_is_tried_again(world: World, mo
 
 
 async def test_a_process_ends_when_its_server_is_gone(world: World) -> None:
-    process = world.smtpd._processes[0]
-    world.smtpd._closed.set()  # as `close` does, but nobody kills it
+    process = world.smtpd.pool.processes[0]
+    world.smtpd.pool._closed.set()  # as `close` does, but nobody kills it
     process._line.close()  # type: ignore[union-attr]
     async with asyncio.timeout(5):
         assert 0 == await process._child.wait()  # type: ignore[union-attr]

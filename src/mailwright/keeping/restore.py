@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from mailwright.app import RandomIds, SystemClock
 from mailwright.core import restoring
 from mailwright.core.ports import Ports, Settings
 from mailwright.files import sync_folder
@@ -26,6 +25,7 @@ from mailwright.store.lock import FolderLock
 from mailwright.store.sqlite import open_store
 from mailwright.store.sqlite.connection import FILE
 from mailwright.store.sqlite.snapshot import raise_counters
+from mailwright.system.machine import RandomIds, SystemClock
 
 STAGE = "restoring"  # the folder in which the database is made ready
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,18 +25,12 @@ from mailwright.mail.arf import Complaint
 from mailwright.mail.dsn import Dsn
 from mailwright.net.certificates import Certificate, keep_renewed
 from mailwright.net.resolver import Resolver
-from mailwright.smtpd.counting import families_of
 from mailwright.smtpd.frames import (
     IMPLICIT,
     Arrived,
-    Drain,
     Found,
     Gone,
-    Line,
     No,
-    Ping,
-    Pong,
-    Ready,
     Seen,
     SeenFrom,
     Setup,
@@ -49,6 +40,9 @@ from mailwright.smtpd.frames import (
     refusal_of,
 )
 from mailwright.store.blobs import FileSpool
+from mailwright.system.counting import families_of
+from mailwright.system.line import Drain, Line, Ping, Pong, Ready
+from mailwright.system.processes import serve
 from mailwright.wire.smtp_server import Reply
 
 log = structlog.get_logger("mailwright.smtp")
@@ -231,33 +225,11 @@ class _Process:
 
 
 async def _run(line: socket.socket, channel: socket.socket) -> None:
-    for one in (line, channel):
-        one.setblocking(False)
     process = _Process(channel)
     await asyncio.get_running_loop().create_connection(lambda: process.line, sock=line)
     await process.over.wait()
     process.line.close()
-    await asyncio.sleep(0)  # what was said is sent
-    os._exit(0)  # a thread that hangs would be waited for
-
-
-def main() -> None:
-    """The process: file descriptors of the line and of the channel."""
-    line, channel = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-        signal.SIGHUP,
-    ):  # they are for the main process, which ends us when it is done
-        signal.signal(number, signal.SIG_IGN)
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(_run(line, channel))
-    else:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(line, channel))
 
 
 if __name__ == "__main__":
-    main()
+    serve(_run)

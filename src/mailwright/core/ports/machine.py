@@ -19,7 +19,7 @@ class Ids(Protocol):
     """Randomness."""
 
     def new(self, prefix: str) -> str:
-        """A new id: the prefix, `_`, and at least 96 random bits in lower-case letters and digits."""
+        """A new id: the prefix, `_`, and at least 76 random bits of its own in lower-case letters and digits."""
 
     def secret(self, size: int) -> bytes:
         """`size` random bytes for keys and tokens."""

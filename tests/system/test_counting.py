@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from mailwright.smtpd.counting import Totals, families_of
+from mailwright.system.counting import Totals, families_of
 
 
 def counted(accepted: int, open_now: int, why: str = "quit") -> CollectorRegistry:
