@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
-import ipaddress
 import os
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +29,9 @@ from mailwright.contract.events import encode
 from mailwright.core import accounts
 from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Host, Ports, Settings, Tx
+from mailwright.couriers.frames import Setup as CourierSetup
+from mailwright.couriers.options import courier_options, resolver_options
+from mailwright.couriers.pool import Couriers
 from mailwright.faces import rest, smtp
 from mailwright.faces.mcp import door as mcp
 from mailwright.faults import Point, passes
@@ -38,10 +40,9 @@ from mailwright.gauges import Gauges, StoreCollector
 from mailwright.logs import set_up_log as set_up
 from mailwright.net import tls
 from mailwright.net.certificates import Certificate, keep_renewed, unusable
-from mailwright.net.courier import Courier, CourierOptions
-from mailwright.net.guard import IPNetwork
+from mailwright.net.courier import Courier
 from mailwright.net.poster import LOCAL, Poster, PosterOptions
-from mailwright.net.resolver import Resolver, ResolverOptions
+from mailwright.net.resolver import Resolver
 from mailwright.smtpd.frames import Setup
 from mailwright.smtpd.pool import Smtpd
 from mailwright.store.sqlite import FolderInUse, NewerDatabase, open_store
@@ -157,9 +158,12 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     closing.append(store.close)
     cpu = Threads()
     closing.append(cpu.close)
-    resolver = Resolver(_resolver_options(config))
+    resolver = Resolver(resolver_options(config))
     closing.append(resolver.close)
-    courier = Courier(_courier_options(config), resolver)
+    try:
+        courier = Courier(courier_options(config), resolver)
+    except ValueError as wrong:
+        raise CannotStart(str(wrong)) from None
     closing.append(courier.close)
     public_url = config.server.public_url or _reached_at(config, sockets.api)
     smtp_certificate = Certificate(*_certificate(config, data))
@@ -167,7 +171,8 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     settings = settings_of(config, secret=_secret(data / "return-path.secret"), public_url=public_url)
     poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
     strain = Strain(_limits(config), data)
-    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings, strain.admit)
+    carrier = await _carrier(config, settings, closing)
+    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings, carrier, strain.admit)
     now = ports.clock.now()
     await store.write(lambda tx: tx.queue.release(now))
     await store.write(lambda tx: tx.webhooks.release(now))
@@ -207,8 +212,15 @@ def _limits(config: Config) -> Limits:
     return Limits(chosen.memory_mb * MEGABYTE, chosen.free_disk_mb * MEGABYTE, chosen.store_seconds)
 
 
-def _resolver_options(config: Config) -> ResolverOptions:
-    return ResolverOptions(config.dns.nameservers, trust_ad=config.dns.validating, timeout=config.dns.timeout)
+async def _carrier(config: Config, settings: Settings, closing: list[Callable[[], object]]) -> Couriers | None:
+    """The processes that sign and hand over, if there are to be any."""
+    count = config.delivery.processes if config.delivery.processes >= 0 else (os.cpu_count() or 1) - 1
+    if count == 0:
+        return None
+    carrier = Couriers(count, CourierSetup(settings, config))
+    closing.append(carrier.close)
+    await carrier.start()
+    return carrier
 
 
 async def _serve_smtp(
@@ -226,7 +238,7 @@ async def _serve_smtp(
         return lambda: True
     setup = Setup(
         replace(ports.settings, verp_secret=b""),
-        _resolver_options(config),
+        resolver_options(config),
         options.protocol,
         str(Path(config.server.data) / "incoming"),
         certificate=str(certificate.paths[0]),
@@ -241,25 +253,6 @@ async def _serve_smtp(
     processes.listen(listener)
     registry.register(processes.totals)
     return lambda: processes.ready
-
-
-def _courier_options(config: Config) -> CourierOptions:
-    source = config.delivery.source_address
-    return CourierOptions(
-        hostname=config.server.hostname,
-        source_ipv4=source if source and ":" not in source else None,
-        source_ipv6=source if ":" in source else None,
-        allow_private=config.delivery.allow_private,
-        smarthost_networks=_networks("delivery.smarthost_networks", config.delivery.smarthost_networks),
-        own_addresses=() if config.delivery.allow_private else config.server.addresses,
-    )
-
-
-def _networks(setting: str, texts: Sequence[str]) -> tuple[IPNetwork, ...]:
-    try:
-        return tuple(ipaddress.ip_network(text) for text in texts)
-    except ValueError as wrong:
-        raise CannotStart(f"{setting}: {wrong}") from None
 
 
 def bind(host: str, port: int, what: str = "the API") -> socket.socket:

@@ -155,6 +155,10 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...],
         _about("Loopback and private networks (CIDR) where smarthosts may be, e.g. 127.0.0.0/8; others must be public."),
     ] = ()
+    processes: Annotated[
+        int,
+        _about("Processes that sign and hand over what leaves; 0: only this one; -1: one for each further processor.", ge=-1),
+    ] = -1
     bounce_label: Annotated[str, _about("Bounces come to <label>.<domain>.", pattern=r"^[a-z0-9][a-z0-9-]{0,19}$")] = "bounce"
 
 

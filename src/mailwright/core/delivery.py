@@ -225,6 +225,13 @@ async def attempt(ports: Ports, job: Job, route: Route | Deferred | Rejected) ->
     if not isinstance(route, Route):
         return Report((route,), ()), b""
     raw = await ports.store.blobs.open(job.message.blob_id)
+    if ports.carrier is not None and isinstance(raw, bytes):
+        return await ports.carrier.carry(job, route, raw)
+    return await carry(ports, job, route, raw)
+
+
+async def carry(ports: Ports, job: Job, route: Route, raw: Raw) -> tuple[Report, bytes]:
+    """What `attempt` does with the message at hand; needs no store."""
     if refused := await ports.cpu.run(lambda: unapproved(job, raw)):
         return Report((Rejected(None, "5.7.1", refused),), ()), b""
     signed = await ports.cpu.run(lambda: sign(ports, job, raw))

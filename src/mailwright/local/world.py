@@ -185,7 +185,7 @@ def _config(options: Options, data: Path, dns_port: int, receivers_port: int) ->
         smtp=Smtp(host="127.0.0.1", port=_port(options, "mx"), processes=0),
         api=Api(host="127.0.0.1", port=_port(options, "api")),
         dns=Dns(nameservers=(f"127.0.0.1:{dns_port}",), timeout=2.0),
-        delivery=Delivery(port=receivers_port, allow_private=True),
+        delivery=Delivery(port=receivers_port, allow_private=True, processes=0),
         log=Log(level="warning"),
     )
 

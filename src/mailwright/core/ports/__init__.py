@@ -14,7 +14,19 @@ from mailwright.core.ports.accounts import Agents, Domains, Keys, Mailboxes, Ten
 from mailwright.core.ports.log import Audit, AuditFilter, Events, Idempotency, Nonces, SavedResponse, Suppressions, Webhooks
 from mailwright.core.ports.machine import Clock, Cpu, Ids
 from mailwright.core.ports.mail import Approvals, MessageFilter, Messages, Queue, Threads
-from mailwright.core.ports.network import Courier, Host, NotPosted, Parcel, Posted, Poster, Report, Resolver, Route, Signed
+from mailwright.core.ports.network import (
+    Carrier,
+    Courier,
+    Host,
+    NotPosted,
+    Parcel,
+    Posted,
+    Poster,
+    Report,
+    Resolver,
+    Route,
+    Signed,
+)
 from mailwright.core.ports.settings import Settings
 from mailwright.core.ports.store import BlobRows, Blobs, Script, Spool, Store, Topic, Tx
 from mailwright.core.ports.table import Table, Taken, place
@@ -27,6 +39,7 @@ __all__ = [
     "AuditFilter",
     "BlobRows",
     "Blobs",
+    "Carrier",
     "Clock",
     "Courier",
     "Cpu",
@@ -84,4 +97,5 @@ class Ports:
     clock: Clock
     ids: Ids
     settings: Settings
+    carrier: Carrier | None = None  # None: what leaves is signed and handed over here
     admit: Callable[[], None] = lambda: None  # asked before new work is begun; raises StorageBusy where there is no room

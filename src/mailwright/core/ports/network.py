@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mailwright.mail.header import Raw
 from mailwright.mail.outcomes import Outcome
 from mailwright.mail.questions import Asks
+
+if TYPE_CHECKING:  # what is carried; else the ports would stand on top of delivery
+    from mailwright.core.delivery import Job
 
 T = TypeVar("T")
 
@@ -86,6 +89,13 @@ class Courier(Protocol):
     """SMTP out. Never raises for trouble with the peer: that is a Report."""
 
     async def deliver(self, route: Route, parcel: Parcel) -> Report: ...
+
+
+class Carrier(Protocol):
+    """`delivery.carry` somewhere else, in a process of its own. Never raises."""
+
+    async def carry(self, job: Job, route: Route, raw: bytes) -> tuple[Report, bytes]:
+        """The report, and the fields that were put on top."""
 
 
 @dataclass(frozen=True, slots=True)
