@@ -98,7 +98,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         api=Api(port=0),
         dns=Dns(nameservers=nameservers),
         policy=Policy(require_alignment=False),
-        log=Log(level="critical"),
+        log=Log(level="error"),
     )
     running = await app.start(config)
     await furnish(running)
