@@ -120,6 +120,9 @@ def main() -> None:
         os.execv(sys.executable, [sys.executable, *sys.argv])  # the command line was made from the file as it was
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8")
+    import client  # it lies beside this file
+
+    client.main()
 
 
 # --- Markdown -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,91 @@
+"""Asynchronous calls: mailboxes.
+
+Written by scripts/client.py from the table of operations. Change the table, then `make docs`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mailwright.client.async_line import AsyncLine
+from mailwright.client.calling import Call, body, given, once, part
+from mailwright.client.pages import AsyncPages
+from mailwright.client.shapes.mailboxes import Mailbox
+from mailwright.client.shapes.page import Page
+
+
+class AsyncMailboxes:
+    """Operations on mailboxes."""
+
+    def __init__(self, line: AsyncLine) -> None:
+        self._line = line
+
+    async def create(
+        self,
+        *,
+        address: str,
+        display_name: str | None = None,
+        agent_id: str | None = None,
+        oversight_mode: Literal["read_only", "gated_all", "gated_send", "monitored", "autonomous"] | None = None,
+        overseer: str | None = None,
+        at_most_once: bool | None = None,
+        client_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Mailbox:
+        """Make a mailbox."""
+        call = Call(
+            "POST",
+            "/v1/mailboxes",
+            body=body(
+                {
+                    "address": address,
+                    "display_name": display_name,
+                    "agent_id": agent_id,
+                    "oversight_mode": oversight_mode,
+                    "overseer": overseer,
+                    "at_most_once": at_most_once,
+                    "client_id": client_id,
+                }
+            ),
+            once=once(idempotency_key),
+        )
+        return await self._line.ask(call, Mailbox)
+
+    def list(self, *, after: str | None = None, limit: int | None = None) -> AsyncPages[Mailbox]:
+        """List mailboxes."""
+        call = Call("GET", "/v1/mailboxes", query=given({"after": after, "limit": limit}))
+        return self._line.pages(call, Page[Mailbox])
+
+    async def get(self, mailbox_id: str) -> Mailbox:
+        """Read a mailbox."""
+        call = Call("GET", f"/v1/mailboxes/{part(mailbox_id)}")
+        return await self._line.ask(call, Mailbox)
+
+    async def change(
+        self,
+        mailbox_id: str,
+        *,
+        display_name: str | None = None,
+        oversight_mode: Literal["read_only", "gated_all", "gated_send", "monitored", "autonomous"] | None = None,
+        overseer: str | None = None,
+        at_most_once: bool | None = None,
+    ) -> Mailbox:
+        """Change a mailbox, or tighten its oversight."""
+        call = Call(
+            "PATCH",
+            f"/v1/mailboxes/{part(mailbox_id)}",
+            body=body(
+                {
+                    "display_name": display_name,
+                    "oversight_mode": oversight_mode,
+                    "overseer": overseer,
+                    "at_most_once": at_most_once,
+                }
+            ),
+        )
+        return await self._line.ask(call, Mailbox)
+
+    async def remove(self, mailbox_id: str) -> None:
+        """Take an address away."""
+        call = Call("DELETE", f"/v1/mailboxes/{part(mailbox_id)}")
+        await self._line.nothing(call)
