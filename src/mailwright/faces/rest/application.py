@@ -21,6 +21,7 @@ from mailwright.core.ports import Ports, Tx
 from mailwright.faces.rest import pages
 from mailwright.faces.rest.answers import Reply
 from mailwright.faces.rest.bodies import Budget
+from mailwright.faces.rest.compat import agentmail, resend
 from mailwright.faces.rest.inputs import intake
 from mailwright.faces.rest.metrics import metrics
 from mailwright.faces.rest.openapi import openapi
@@ -73,7 +74,10 @@ def create_app(ports: Ports, options: Options | None = None) -> Starlette:
 
 @cache
 def _routes() -> tuple[tuple[str, str, Route | Page], ...]:
-    return tuple((one.method, one.path, Route(one, intake(one))) for one in OPERATIONS)
+    ours = [(one.method, one.path, Route(one, intake(one))) for one in OPERATIONS]
+    routes = (*agentmail.ROUTES, *resend.ROUTES)
+    theirs = [(one.method, one.path, Route(one.operation, intake(one.operation), one)) for one in routes]
+    return (*ours, *theirs)
 
 
 def close(app: Starlette) -> None:

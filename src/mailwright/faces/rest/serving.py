@@ -27,6 +27,7 @@ from mailwright.faces.rest import streaming
 from mailwright.faces.rest.answers import PRIVATE, Reply, content, encoder, refused, tell
 from mailwright.faces.rest.asking import bearer, claim, has_body, read_head
 from mailwright.faces.rest.bodies import SMALL_BODY, Budget, ClientGone, read_body
+from mailwright.faces.rest.compat.foreign import Foreign
 from mailwright.faces.rest.inputs import Intake, read_input
 from mailwright.faces.rest.metrics import Metrics
 from mailwright.faces.rest.routing import Node, allowed, find, walk
@@ -41,6 +42,7 @@ class Route:
 
     operation: Operation[Any, Any]
     intake: Intake
+    foreign: Foreign | None = None  # somebody else's words for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Visit:
     status: int = 0
     actor: str = ""
     unread: bool = False  # a body is still to come
+    foreign: Foreign | None = None
 
 
 async def serve(desk: Desk, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,6 +116,10 @@ async def _refuse(desk: Desk, visit: Visit, refusal: Refusal) -> None:
         return
     log.info("request refused", request_id=visit.request_id, operation=visit.name, actor=visit.actor, code=refusal.code)
     reply = refused(refusal, visit.request_id, desk.ports.settings.public_url)
+    if visit.foreign is not None:
+        keyed = any(name == b"authorization" for name, _ in visit.scope["headers"])
+        status, told = visit.foreign.refused(refusal, visit.request_id, keyed)
+        reply = replace(reply, status=status, body=encoder.encode(told))
     if visit.unread:  # what is still to come is not read
         reply = replace(reply, fields=(*reply.fields, (b"connection", b"close")))
     await _tell(visit, reply)
@@ -139,7 +146,8 @@ async def _answer(desk: Desk, visit: Visit) -> None:
         made = route.make()
         await _tell(visit, made if isinstance(made, Reply) else await made)
         return
-    operation = route.operation
+    operation, foreign = route.operation, route.foreign
+    visit.foreign = foreign
     visit.name = operation.name
     caller, secret = await _caller(desk, operation, head, match.values[0] if match.values else None)
     visit.actor = caller.actor
@@ -150,13 +158,20 @@ async def _answer(desk: Desk, visit: Visit) -> None:
         if route.intake.body is not None:
             body = await read_body(visit.receive, head, desk.message_body if operation.large else SMALL_BODY, take)
             visit.unread = False
-        given = read_input(route.intake, scope, match.values, head, body)
+        if foreign is not None:
+            given = foreign.read(match.values, scope["query_string"], body)
+        else:
+            given = read_input(route.intake, scope, match.values, head, body)
         if operation.answer is Answer.STREAM:
             await _stream(desk, visit, caller, given, head)
             return
         claimed = claim(head, scope, body, secret) if operation.repeatable else None
         del body
-        await _tell(visit, await _reply(desk, caller, operation, given, claimed))
+        reply = await _reply(desk, caller, operation, given, claimed)
+        if foreign is not None:
+            status, told = foreign.answer(bytes(reply.body), match.values)
+            reply = replace(reply, status=status, body=told)
+        await _tell(visit, reply)
 
 
 def _inside(desk: Desk, scope: Scope) -> bool:
