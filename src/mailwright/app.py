@@ -109,6 +109,7 @@ def settings_of(config: Config, *, secret: bytes, public_url: str) -> Settings:
         delivery_hours=config.delivery.hours,
         delivery_port=config.delivery.port,
         honor_reject=config.policy.honor_reject,
+        trusted_sealers=config.policy.trusted_sealers,
         require_alignment=config.policy.require_alignment,
         allow_private_hosts=config.delivery.allow_private,
     )

@@ -177,6 +177,13 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
             "Refuse incoming mail that fails DMARC where its domain asks for that; if not, accept and flag it (RFC 9989 §7.4)."
         ),
     ] = False
+    trusted_sealers: Annotated[
+        tuple[str, ...],
+        _about(
+            "Domains of forwarders and lists that are believed: where only they sealed a message (ARC) and the first of them saw "
+            "DMARC pass, a failure here is not acted on. Any of them can then speak for any author."
+        ),
+    ] = ()
     approval_hours: Annotated[int, _about("How long a person may take to decide; then the answer is no.", ge=1)] = 72
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from mailwright.core.errors import BlockedByPolicy, MailLoop, UnusableMessage
 from mailwright.core.examining import EVENT_TEXT, MAX_ADDRESSES, Envelope, Peer, examine
+from mailwright.mail.header import parse_header
 from mailwright.mail.questions import Zone, answer
+from mailwright.mailauth import arc, dkim
 
 ZONE = """
 there.example TXT v=spf1 ip4:192.0.2.1 -all
@@ -280,3 +282,32 @@ def test_what_a_peer_says_breaks_no_line_of_the_trace(peer, fragment):
 
 def test_a_null_reverse_path_is_written_as_one():
     assert look(mail_from="").trace.startswith(b"Return-Path: <>\r\n")
+
+
+# --- whom the operator believes -------------------------------------------------------------------------------------------
+
+
+def test_a_chain_excuses_a_failure_where_the_operator_trusts_its_sealers():
+    sealed, zone = relayed_and_changed()
+    strict = {"peer": Peer("192.0.2.77", "mx.list.example"), "mail_from": "list@list.example", "honor_reject": True}
+    with pytest.raises(BlockedByPolicy):
+        answer(examine(sealed, replace(ENVELOPE, **strict)), zone)
+    found = answer(examine(sealed, replace(ENVELOPE, **strict, trusted_sealers=("list.example",))), zone)
+    assert ("fail", False) == (found.authentication["dmarc"]["result"], found.suspicious)
+
+
+def relayed_and_changed() -> tuple[bytes, Zone]:
+    """A message that DMARC passed for at a list, which changed and sealed it."""
+    key = dkim.load_key("list.example", "s", b"list".ljust(32, b"."))
+    changed = PLAIN.replace(b"Subject: ", b"Subject: [list] ")
+    header = parse_header(changed)
+    fields = arc.seal(
+        header,
+        changed[header.body_start :],
+        key,
+        chain=arc.ArcVerdict(arc.ArcResult.NONE),
+        authserv_id="mx.list.example",
+        results="dmarc=pass header.from=there.example",
+        now=10**9,
+    )
+    return fields + changed, Zone.parse(f"{ZONE}\ns._domainkey.list.example TXT {dkim.dns_record(key)}\n")

@@ -58,6 +58,7 @@ class Envelope:
     now: int
     honor_reject: bool = False
     received_limit: int = 30
+    trusted_sealers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,9 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
             mail_from=envelope.mail_from,
             now=envelope.now // 1000,
             honor_reject=envelope.honor_reject,
+            trusted_sealers=envelope.trusted_sealers,
         ),
-        provenance.verify(header, raw, now=envelope.now // 1000),
+        provenance.verify_incoming(header, raw, now=envelope.now // 1000),
     )
     dmarc = authentication.dmarc
     # DM-13, RFC 9989 §7.4: refusing only because the policy says `reject` is the operator's own decision.

@@ -116,8 +116,16 @@ async def looked_at(resolver: Resolver, raw: Raw, envelope: Envelope, recipients
 
 def envelope_of(settings: Settings, peer: Peer, mail_from: str, recipients: Sequence[Recipient], now: int) -> Envelope:
     """With what a message came; `now` in milliseconds."""
-    rcpt_to = tuple(one.address for one in recipients)
-    return Envelope(peer, mail_from, rcpt_to, settings.hostname, now, settings.honor_reject, settings.received_limit)
+    return Envelope(
+        peer,
+        mail_from,
+        tuple(one.address for one in recipients),
+        settings.hostname,
+        now,
+        settings.honor_reject,
+        settings.received_limit,
+        settings.trusted_sealers,
+    )
 
 
 def is_ourselves(settings: Settings, peer: Peer) -> bool:

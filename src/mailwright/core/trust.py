@@ -55,6 +55,7 @@ def _summary(identity: provenance.Result, *, replayed: bool) -> Json:
         "replayed": replayed,
         "tags": tags,
         "steps": list(identity.steps),
+        "required": identity.required,
     }
 
 

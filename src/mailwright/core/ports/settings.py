@@ -21,6 +21,7 @@ class Settings:
     approval_hours: int = 72
     delivery_hours: int = 48
     honor_reject: bool = False
+    trusted_sealers: tuple[str, ...] = ()  # whose ARC seals may excuse a DMARC failure
     require_alignment: bool = True
     allow_private_hosts: bool = False  # deliver to loopback and private addresses: local use only
     delivery_port: int = 25  # of other servers: anything else is for local use only

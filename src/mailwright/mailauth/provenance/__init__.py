@@ -6,6 +6,7 @@ Not here: whether a verified agent is to be trusted (core/receiving.py), replays
 """
 
 from mailwright.mailauth.provenance.keys import SigningKey, dns_record, load_key, new_key, public_der
+from mailwright.mailauth.provenance.policy import requires, verify_incoming
 from mailwright.mailauth.provenance.sign import Statement, sign
 from mailwright.mailauth.provenance.tags import AGENT, FIELD
 from mailwright.mailauth.provenance.verify import Result, Verdict, verify
@@ -21,6 +22,8 @@ __all__ = [
     "load_key",
     "new_key",
     "public_der",
+    "requires",
     "sign",
     "verify",
+    "verify_incoming",
 ]

@@ -52,6 +52,7 @@ class Result:
     steps: tuple[str, ...] = ()
     tags: Mapping[str, str] | None = None
     signed: bool = False  # the key that DNS has made this field, whatever became of the message
+    required: bool | None = None  # the author's domain says that its agents always sign; None: not asked, or not told
 
     @property
     def passes(self) -> bool:
