@@ -180,7 +180,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     trusted_sealers: Annotated[
         tuple[str, ...],
         _about(
-            "Domains of forwarders and lists that are believed: where only they sealed a message (ARC) and the first of them saw "
+            "Domains of forwarders and lists to be believed: where only they sealed a message (ARC) and the first saw "
             "DMARC pass, a failure here is not acted on. Any of them can then speak for any author."
         ),
     ] = ()
