@@ -23,7 +23,8 @@ def refusal(found: Any, status: int, code: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/nothing", "/v1/domains/", "//v1/domains", "/v1//domains", "/v1/" + "x" * 5000]
+    "path",
+    ["/", "/v1", "/v1/nothing", "/v1/domains/", "http://mail.example.com//v1/domains", "/v1//domains", "/v1/" + "x" * 5000],
 )
 async def test_an_unknown_path_is_not_found(world, path):
     refusal(await world.call("GET", path), 404, "not_found")
