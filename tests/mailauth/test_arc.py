@@ -187,7 +187,11 @@ def test_dns_trouble_is_told_apart_from_a_broken_chain(trouble: str) -> None:
         seal(parse_header(MESSAGE), b"", RSA, chain=verdict, authserv_id="x", results="", now=NOW)
 
 
-@pytest.mark.parametrize("record", [None, "v=DKIM1; p=", "v=DKIM1; p=x", "v=DKIM1; k=ed25519; p=" + dns_record(ED)[-44:]])
+@pytest.mark.parametrize(
+    "record",
+    [None, "v=DKIM1; p=", "v=DKIM1; p=x", "v=DKIM1; k=ed25519; p=" + dns_record(ED)[-44:]],
+    ids=["none", "revoked", "nonsense", "another"],
+)
 def test_a_key_that_is_missing_revoked_or_another_breaks_the_chain(record: str | None) -> None:
     zone = Zone({(RSA.name, "TXT"): (record,)} if record else {})
     assert ArcResult.FAIL == check(sealed(), zone).result
