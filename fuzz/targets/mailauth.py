@@ -11,12 +11,15 @@ from mailwright.mailauth import arc, authres
 from mailwright.mailauth.arc.fields import parse_message_signature, parse_seal, read_chain
 from mailwright.mailauth.authenticate import authenticate, authentication_results
 from mailwright.mailauth.authors import authors_of
+from mailwright.mailauth.dane import parse_tlsa
 from mailwright.mailauth.dkim import verify
 from mailwright.mailauth.dkim.canonical import BodyHash, Canonicalisation, canonical_header
 from mailwright.mailauth.dkim.keys import parse_key
 from mailwright.mailauth.dkim.signature import parse_signature
 from mailwright.mailauth.dkim.tags import parse_tags
 from mailwright.mailauth.dmarc import evaluate, parse_record
+from mailwright.mailauth.mta_sts import parse_policy
+from mailwright.mailauth.mta_sts import parse_record as parse_sts
 from mailwright.mailauth.names import to_dns_name
 from mailwright.mailauth.spf import check_host, lint
 from mailwright.mailauth.spf import parse_record as parse_spf
@@ -143,6 +146,11 @@ TARGETS = {
     "from": (lambda octets: authors_of(parse_header(b"From: " + octets)), (b'"a, b" <c@d.test>, e@f.test (g)',)),
     "authres": (_authres, (RESULTS,)),
     "authres-strip": (_strip, (b"Authentication-Results: " + RESULTS + b"\r\nFrom: a@b.test\r\n\r\n",)),
+    "mta-sts": (
+        lambda octets: (parse_sts(text(octets)), parse_policy(octets)),
+        (b"v=STSv1; id=1;", b"version: STSv1\nmode: enforce\nmx: *.b.test\nmax_age: 9\n"),
+    ),
+    "tlsa": (lambda octets: parse_tlsa(text(octets)), (b"3 1 1 " + b"ab" * 32,)),
     "names": (lambda octets: to_dns_name(text(octets)), ("bücher.example.".encode(),)),
     "zone-file": (_zone, (b'a.test. 300 IN TXT ( "v=spf1 " "-all" ) ; x\na.test * !timeout\n',)),
     "message": (_whole, (SPF + b"\0" + SET + MESSAGE, DMARC + b"\0" + MESSAGE)),

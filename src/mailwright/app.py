@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import socket
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -41,6 +42,8 @@ from mailwright.logs import set_up_log as set_up
 from mailwright.net import tls
 from mailwright.net.certificates import Certificate, keep_renewed, unusable
 from mailwright.net.courier import Courier
+from mailwright.net.guard import LOOPBACK
+from mailwright.net.mta_sts import Policies
 from mailwright.net.poster import LOCAL, Poster, PosterOptions
 from mailwright.net.resolver import Resolver
 from mailwright.smtpd.frames import Setup
@@ -173,7 +176,9 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
     strain = Strain(_limits(config), data)
     carrier = await _carrier(config, settings, closing)
-    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings, carrier, strain.admit)
+    sts = _sts(config, data, resolver)
+    closing.append(sts.close)
+    ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings, carrier, strain.admit, sts)
     now = ports.clock.now()
     await store.write(lambda tx: tx.queue.release(now))
     await store.write(lambda tx: tx.webhooks.release(now))
@@ -193,6 +198,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
         Deliveries(ports, local).run(stop),
         Tellings(ports, lambda event: encode(event, public_url)).run(stop),
         keep_house(ports, stop),
+        sts.keep_saved(stop),
         keep_renewed(running.certificates, running.reread, stop),
         gauging.watch(gauges, census, strain, ports.clock, stop),
         straining.watch(strain, lambda: store.write(_nothing), stop),
@@ -222,6 +228,12 @@ async def _carrier(config: Config, settings: Settings, closing: list[Callable[[]
     closing.append(carrier.close)
     await carrier.start()
     return carrier
+
+
+def _sts(config: Config, data: Path, resolver: Resolver) -> Policies:
+    """What domains promise by MTA-STS; a server for local use asks policy hosts on this machine as well."""
+    options = PosterOptions(ports=(443,), allow=LOOPBACK if config.delivery.allow_private else (), timeout=20)
+    return Policies(resolver, Poster(resolver, options), data, time.time)
 
 
 async def _serve_smtp(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from delivering import begin, record, send
 
 from mailwright.core import delivery, suppression, timeline
 from mailwright.core.errors import NotFound
 from mailwright.core.events import EventType
-from mailwright.core.ports import Delivered, Report
-from mailwright.core.timeline import FROM_EVENTS, OUTCOMES, Stage
+from mailwright.core.ports import Deferred, Delivered, Report
+from mailwright.core.timeline import FROM_EVENTS, OUTCOMES, TLS_POLICY, Stage
 
 BOB = "bob@there.example"
 
@@ -35,6 +36,14 @@ def test_a_message_that_took_two_tries(internet):
     )
     assert "C: MAIL FROM:<b+" in first.evidence["transcript"][1]
     assert "TLSv1.3 TLS_AES_256_GCM_SHA384" == second.evidence["tls"]
+
+
+@pytest.mark.parametrize("enhanced", TLS_POLICY)
+def test_an_attempt_that_failed_for_want_of_proof_says_so(internet, enhanced):
+    sent = send(internet)
+    (job,) = begin(internet)
+    record(internet, job, Deferred(None, enhanced, "no TLS with mx.there.example: certificate: it is another's"))
+    assert ("delivery", "deferred", "tls_policy") == lines(sent)[-1]
 
 
 def test_a_message_that_a_person_approved(internet):

@@ -49,6 +49,7 @@ from mailwright.core.ports import (
 )
 from mailwright.core.routing import LOOP, NULL_MX, Here, exchangers
 from mailwright.core.signing import signing_keys
+from mailwright.core.tls_policies import with_sts
 from mailwright.mail.header import Header, Raw, parse_header
 from mailwright.mailauth import dkim
 
@@ -297,6 +298,8 @@ async def find_route(
     addresses = () if settings.allow_private_hosts else settings.addresses
     here = Here(settings.hostname, addresses, settings.delivery_port, settings.allow_private_hosts)
     route = await ports.resolver.resolve(exchangers(job.delivery.domain, here, shuffle))
+    if isinstance(route, Route) and ports.sts is not None:
+        return with_sts(route, job.delivery.domain, *await ports.sts.of(job.delivery.domain))
     comes_back = isinstance(route, Rejected) and route.enhanced == LOOP
     return local_route(local) if comes_back and job.claimed and local is not None else route
 

@@ -1,6 +1,6 @@
 """Where mail for a domain goes: its exchangers, in the order to be tried.
 
-Standards: RFC 5321 §5.1 (MX, implicit MX), RFC 7505 (null MX), RFC 3463 codes.
+Standards: RFC 5321 §5.1 (MX, implicit MX), RFC 7505 (null MX), RFC 3463 codes, RFC 7672 §2.2 (TLSA of exchangers).
 Pure: asks DNS by yielding questions. At most 20 exchangers are looked at (S17); ones that are ourselves, and all less
 preferred, are left out, so that mail can't go round in circles.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, MutableSequence
 from dataclasses import dataclass
 
 from mailwright.core.ports import Deferred, Host, Rejected, Route
+from mailwright.core.tls_policies import dane
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, Status, ask, ask_all
 
 MAX_EXCHANGERS = 20
@@ -44,7 +45,7 @@ def exchangers(domain: str, here: Here, shuffle: Callable[[MutableSequence[str]]
         return Rejected(None, NULL_MX, f"{domain} accepts no mail: it publishes a null MX (RFC 7505)")
     if not names:
         return _loop(domain)
-    return (yield from _located(domain, names, here))
+    return (yield from _located(domain, names, here, secure=reply.authenticated))
 
 
 def _preferred(reply: Answer, here: Here, shuffle: Callable[[MutableSequence[str]], None]) -> list[str] | None:
@@ -69,12 +70,14 @@ def _preferred(reply: Answer, here: Here, shuffle: Callable[[MutableSequence[str
     return ordered
 
 
-def _located(domain: str, names: list[str], here: Here) -> Asks[Route | Deferred | Rejected]:
+def _located(domain: str, names: list[str], here: Here, *, secure: bool) -> Asks[Route | Deferred | Rejected]:
     pairs = [Question(name, kind) for name in names for kind in (RecordType.AAAA, RecordType.A)]
     answers = yield from ask_all(pairs)
     hosts, private, ours = [], False, False
+    located: dict[str, tuple[Answer, ...]] = {}
     for index, name in enumerate(names):
-        found = [address for reply in answers[2 * index : 2 * index + 2] for address in reply.records]
+        located[name] = answers[2 * index : 2 * index + 2]
+        found = [address for reply in located[name] for address in reply.records]
         if any(address in here.addresses for address in found):
             ours = True  # by another name
             break
@@ -83,6 +86,8 @@ def _located(domain: str, names: list[str], here: Here) -> Asks[Route | Deferred
         if usable:
             hosts.append(Host(name, usable, here.port))
     if hosts:
+        # RFC 7672 §2.2.1: an exchanger that DNSSEC did not name can't be vouched for by its own records.
+        hosts = (yield from dane(domain, hosts, located)) if secure else hosts
         return Route(",".join(sorted(host.name for host in hosts)), tuple(hosts))
     if ours:
         return _loop(domain)

@@ -62,6 +62,9 @@ OUTCOMES = {
     None: ("running", "attempt_under_way", True),
 }
 
+# What we say ourselves where a peer does not encrypt, or does not prove who it is, as its domain asks (courier.py).
+TLS_POLICY = ("4.7.5", "4.7.10")
+
 
 async def of_message(ports: Ports, caller: Caller, message_id: str) -> list[Entry]:
     """The timeline of a message, oldest first."""
@@ -99,6 +102,8 @@ def _of_event(event: Event) -> Entry | None:
 
 def _of_attempt(attempt: Attempt, recipient: str | None) -> Entry:
     outcome, reason, retryable = OUTCOMES[attempt.outcome]
+    if attempt.code is None and attempt.enhanced in TLS_POLICY:
+        reason = "tls_policy"
     evidence: Json = {
         "attempt_id": attempt.id,
         "attempt": attempt.number,

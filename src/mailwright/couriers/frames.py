@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailwright.config import Config
 from mailwright.core.delivery import Job
-from mailwright.core.ports import Report, Route, Settings
+from mailwright.core.ports import Report, Route, Settings, TlsResult
 from mailwright.mail.outcomes import Deferred, Delivered, Outcome, Rejected, Unknown
 from mailwright.system.line import Drain, Frame, Ping, Pong, Ready
 
@@ -37,10 +37,11 @@ class Carried(Frame, frozen=True, tag=True, array_like=True):
     address: str | None
     tls: str | None
     prefix: bytes
+    tls_results: tuple[TlsResult, ...]
 
     def report(self) -> Report:
         """As core knows it."""
-        return Report(tuple(map(_outcome, self.outcomes)), self.transcript, self.host, self.address, self.tls)
+        return Report(tuple(map(_outcome, self.outcomes)), self.transcript, self.host, self.address, self.tls, self.tls_results)
 
 
 ToProcess = Setup | Carry | Ping | Drain
@@ -52,7 +53,7 @@ def carried(number: int, report: Report, prefix: bytes) -> Carried:
     outcomes = tuple(
         (type(one).__name__, getattr(one, "code", None), getattr(one, "enhanced", None), one.text) for one in report.outcomes
     )
-    return Carried(number, outcomes, report.transcript, report.host, report.address, report.tls, prefix)
+    return Carried(number, outcomes, report.transcript, report.host, report.address, report.tls, prefix, report.tls_results)
 
 
 def _outcome(said: tuple[str, int | None, str | None, str]) -> Outcome:

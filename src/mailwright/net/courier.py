@@ -1,10 +1,11 @@
 """SMTP out: takes a parcel to the hosts of a route and brings back what became of each recipient.
 
-Standards: RFC 5321 §5.1 (which host next), RFC 3207 and 7435 (opportunistic TLS), RFC 8314 (submission), RFC 9422 (limits).
+Standards: RFC 5321 §5.1 (which host next), RFC 3207 and 7435 (opportunistic TLS), RFC 7672 and 8461 (TLS that a domain asks
+for), RFC 8314 (submission), RFC 9422 (limits).
 Promises: never raises for trouble with the peer; ends by its deadline; an outcome for every recipient, `Unknown` only as
 I6 says; memory bounded; connections are kept for the next parcel of the same route, and a kept one that turns out dead
 before the message costs nothing but another connection. Cancelling closes what was open.
-Not here: the dialog (wire/smtp_client), MX lookup (core/routing), retries (core/delivery), MTA-STS and DANE.
+Not here: the dialog (wire/smtp_client), MX lookup (core/routing), retries (core/delivery), how policies are found.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ import re
 import ssl
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property, partial
 from typing import TypeAlias
 
 from mailwright.core import ports
 from mailwright.core.ports import Parcel, Report, Route
 from mailwright.mail.questions import Question, RecordType, ask_all
+from mailwright.mailauth import dane
 from mailwright.net import guard
 from mailwright.net.link import RFC_TIMEOUTS, Link, Place
-from mailwright.net.tls import opportunistic_context, verified_context
+from mailwright.net.tls import opportunistic_context, shown_chain, verified_context
 from mailwright.wire import smtp_client as wire
 from mailwright.wire.smtp_client import Credentials, Finished, Ready, Recipient, StartTls, State, Tls, Transaction, Unready
 
@@ -31,6 +34,15 @@ MAX_TRANSCRIPT = 500  # lines of one report
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,250}[A-Za-z0-9])?")
 
 Failure: TypeAlias = ports.Deferred | ports.Rejected
+_NEEDS_TLS = {"starttls": Tls.REQUIRED, "opportunistic": Tls.IF_OFFERED}
+
+
+@dataclass(frozen=True, slots=True)
+class NoTls:
+    """A peer that would not encrypt, or did not prove who it is: why in the words of reports, and as a failure."""
+
+    fault: ports.TlsFault
+    failure: ports.Deferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +205,7 @@ class Courier:
             addresses = host.addresses or await self._addresses(host.name)
             if not addresses:
                 journey.failures.append(journey.told(ports.Deferred(None, "4.4.3", f"{host.name} has no address")))
-            places += [Place(host.name, address, host.port) for address in addresses]
+            places += [Place(host.name, address, host.port, host.policy) for address in addresses]
         return places
 
     async def _addresses(self, name: str) -> tuple[str, ...]:
@@ -224,16 +236,49 @@ class Courier:
         return None
 
     async def _open(self, journey: _Journey, place: Place) -> Link | Failure:
-        wish = {"opportunistic": Tls.IF_OFFERED, "starttls": Tls.REQUIRED}.get(journey.route.tls, Tls.NEVER)
+        if place.policy is None:
+            return await self._open_as_offered(journey, place)
+        opened = await self._open_as_asked(journey, place, place.policy)
+        if not isinstance(opened, NoTls):
+            return opened
+        if place.policy.enforce:
+            return opened.failure
+        # RFC 8461 §5.1: in testing, the domain wants to be told and to get its mail.
+        journey.note(f"{place.policy.domain} enforces no TLS policy: going on as with any other exchanger")
+        return await self._open_as_offered(journey, replace(place, policy=None), told=True)
+
+    async def _open_as_asked(self, journey: _Journey, place: Place, policy: ports.TlsPolicy) -> Link | Failure | NoTls:
+        """A link that shows what the domain asks for."""
+        if policy.fault is not None:
+            journey.tell_tls(place, policy.fault)
+            return NoTls(policy.fault, _insecure(journey, policy.fault.reason))
+        opened = await self._open_once(journey, place, Tls.REQUIRED)
+        if isinstance(opened, NoTls):
+            journey.tell_tls(place, opened.fault)
+        elif isinstance(opened, Link):
+            journey.tell_tls(place, None)
+        return opened
+
+    async def _open_as_offered(self, journey: _Journey, place: Place, *, told: bool = False) -> Link | Failure:
+        """A link that is encrypted as the route says: for exchangers, where it can be. `told`: how TLS went was told before."""
+        wish = _NEEDS_TLS.get(journey.route.tls, Tls.NEVER)
         opened = await self._open_once(journey, place, wish)
-        if opened is None:
+        fault: ports.TlsFault | None = None
+        if isinstance(opened, NoTls):
+            if wish is Tls.REQUIRED:
+                return opened.failure
             # RFC 7435 §3: encryption was a bonus, so without it is as good as with a peer that never offered it.
             journey.note("TLS failed: trying again without it, on a new connection")
-            opened = await self._open_once(journey, place, Tls.NEVER)
-        return opened or ports.Deferred(None, "4.7.5", "no TLS")
+            fault, opened = opened.fault, await self._open_once(journey, place, Tls.NEVER)
+        if isinstance(opened, NoTls):
+            return opened.failure
+        if isinstance(opened, Link) and wish is Tls.IF_OFFERED and not told:
+            plain = None if opened.tls else ports.TlsFault("starttls-not-supported", f"{place.host} offers no STARTTLS")
+            journey.tell_tls(place, fault or plain)
+        return opened
 
-    async def _open_once(self, journey: _Journey, place: Place, wish: Tls) -> Link | Failure | None:
-        """A ready link, or why not; None where an opportunistic handshake failed."""
+    async def _open_once(self, journey: _Journey, place: Place, wish: Tls) -> Link | Failure | NoTls:
+        """A ready link, or why not."""
         journey.note(f"connecting to {place.host} [{place.address}]:{place.port}")
         try:
             link = await self._connect(journey, place, wish)
@@ -250,8 +295,13 @@ class Courier:
             return link
         journey.transcript += link.session.transcript
         link.quit()
+        if isinstance(failure, NoTls):
+            return failure
+        text = failure.outcome.text
         if failure.state is State.HANDSHAKE:
-            return None if wish is Tls.IF_OFFERED else ports.Deferred(None, "4.7.5", failure.outcome.text)
+            return NoTls(ports.TlsFault("validation-failure", text), ports.Deferred(None, "4.7.5", text))
+        if wish is Tls.REQUIRED and (failure.outcome.enhanced == "4.7.10" or failure.state is State.STARTTLS):
+            return NoTls(ports.TlsFault("starttls-not-supported", text), ports.Deferred(None, "4.7.10", text))
         return _failure(failure.outcome)
 
     async def _connect(self, journey: _Journey, place: Place, wish: Tls) -> Link:
@@ -288,11 +338,7 @@ class Courier:
             self._timer = loop.call_later(self._tick, self._watch)
         return link
 
-    async def _make_ready(self, journey: _Journey, link: Link) -> Unready | None:
-        verified = journey.route.tls == "starttls"
-        context = self._verified if verified else self._opportunistic
-        # An exchanger's name comes out of DNS: what could not be a host name is not put into SNI, where it would raise.
-        name = link.place.host if verified or _NAME.fullmatch(link.place.host) else None
+    async def _make_ready(self, journey: _Journey, link: Link) -> Unready | NoTls | None:
         while True:
             match await link.event():
                 case Ready():
@@ -301,11 +347,24 @@ class Courier:
                     return failure
                 case StartTls():
                     try:
-                        await link.start_tls(context, name)
+                        await self._start_tls(journey, link)
                     except (OSError, TimeoutError, ValueError) as error:
-                        link.lose(f"no TLS with {link.place.host}: {_reason(error)}")
+                        reason = f"no TLS with {link.place.host}: {_reason(error)}"
+                        link.lose(reason)
+                        return NoTls(ports.TlsFault(_fault_type(error), reason), ports.Deferred(None, "4.7.5", reason))
                 case wire.Closed(reason):
                     return Unready(wire.Deferred(None, "4.4.2", reason), State.CLOSED)
+
+    async def _start_tls(self, journey: _Journey, link: Link) -> None:
+        policy = link.place.policy
+        # An exchanger's name comes out of DNS: what could not be a host name is not put into SNI, where it would raise.
+        name = link.place.host if _NAME.fullmatch(link.place.host) else None
+        if journey.route.tls == "starttls" or (policy is not None and policy.type == "sts"):
+            await link.start_tls(self._verified, link.place.host)
+        elif policy is not None and policy.type == "tlsa":
+            await link.start_tls(self._opportunistic, name, partial(_judge, policy))
+        else:
+            await link.start_tls(self._opportunistic, name)
 
 
 class _Journey:
@@ -321,6 +380,10 @@ class _Journey:
         self.places: deque[Place] | None = None  # still to be tried; None: not looked up yet
         self.place: Place | None = None
         self.tls: str | None = None
+        self.tls_results: list[ports.TlsResult] = []
+
+    def tell_tls(self, place: Place, fault: ports.TlsFault | None) -> None:
+        self.tls_results.append(ports.TlsResult(place.host, place.address, place.policy, fault))
 
     def note(self, text: str) -> None:
         self.transcript.append(f"* {text}")
@@ -358,11 +421,44 @@ class _Journey:
         if len(lines) > MAX_TRANSCRIPT:
             lines = [*lines[:half], f"* {len(lines) - 2 * half} lines left out", *lines[-half:]]
         host, address = (self.place.host, self.place.address) if self.place else (None, None)
-        return Report(tuple(self.outcomes), tuple(lines), host, address, self.tls)
+        return Report(tuple(self.outcomes), tuple(lines), host, address, self.tls, tuple(self.tls_results))
 
 
 def _pool_key(route: Route) -> tuple[object, ...]:
-    return (route.key, route.tls, route.username, route.password, tuple((h.name, h.port) for h in route.hosts))
+    hosts = tuple((host.name, host.port, _proof(host.policy)) for host in route.hosts)
+    return (route.key, route.tls, route.username, route.password, hosts)
+
+
+def _proof(policy: ports.TlsPolicy | None) -> object:
+    """What a kept connection has shown. Domains that ask for the same of the same exchangers share it."""
+    if policy is None:
+        return None
+    return (
+        policy.type,
+        policy.enforce,
+        policy.fault is not None,
+        (policy.strings, policy.names) if policy.type == "tlsa" else (),
+    )
+
+
+def _judge(policy: ports.TlsPolicy, connection: ssl.SSLObject) -> None:
+    records = dane.usable(policy.strings)
+    # RFC 7672 §2.2: where no record is usable, TLS is a must all the same, with whoever answers.
+    if records and (why := dane.mismatch(records, shown_chain(connection), policy.names, datetime.now(UTC))):
+        raise ConnectionError(f"DANE: {why}")
+
+
+def _insecure(journey: _Journey, reason: str) -> ports.Deferred:
+    journey.note(reason)
+    return ports.Deferred(None, "4.7.5", reason)
+
+
+def _fault_type(error: BaseException) -> str:
+    """The word of RFC 8460 §4.3.1 and §4.3.2 for what went wrong in a handshake."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return "validation-failure"
+    names = {10: "certificate-expired", 62: "certificate-host-mismatch", 64: "certificate-host-mismatch"}  # X509_V_ERR_*
+    return names.get(error.verify_code, "certificate-not-trusted")
 
 
 def _failure(outcome: ports.Outcome) -> Failure:

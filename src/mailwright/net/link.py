@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from mailwright.core.ports import TlsPolicy
 from mailwright.faults import Point, passes
 from mailwright.net.tls import describe
 from mailwright.wire.smtp_client import CHUNK, Closed, Event, Session, State, Transaction
@@ -41,6 +42,7 @@ class Place:
     host: str
     address: str
     port: int
+    policy: TlsPolicy | None = None  # what TLS must show there
 
 
 class Link(asyncio.Protocol):
@@ -86,8 +88,13 @@ class Link(asyncio.Protocol):
         self._tell(self.session.begin(transaction))
         self._pump()
 
-    async def start_tls(self, context: ssl.SSLContext, name: str | None) -> None:
-        """Do the handshake the session waits for. Raises OSError (SSLError), ValueError or TimeoutError."""
+    async def start_tls(
+        self, context: ssl.SSLContext, name: str | None, judge: Callable[[ssl.SSLObject], None] = lambda _: None
+    ) -> None:
+        """Do the handshake the session waits for. Raises OSError (SSLError), ValueError or TimeoutError.
+
+        `judge` raises one of these where the peer has not shown what it must; then nothing more is said to it.
+        """
         if self._transport is None or self.session.state is not State.HANDSHAKE:
             raise ConnectionResetError("the connection was lost before the handshake")
         timeout = max(0.01, min(self._timeouts[State.HANDSHAKE], self.deadline - self._loop.time()))
@@ -101,6 +108,7 @@ class Link(asyncio.Protocol):
             self._shaking_hands = False
         if secured is None or self._transport is None or self.session.state is not State.HANDSHAKE:
             raise ConnectionResetError("the connection was lost in the handshake")
+        judge(secured.get_extra_info("ssl_object"))
         self._take(secured)
         self.session.tls_started(self.tls or "")
         self._pump()

@@ -2,7 +2,7 @@
 
 Standards: RFC 8996 (nothing below TLS 1.2), RFC 7435 (opportunistic: encrypt to whoever answers), RFC 3207 §4.1, RFC 8314.
 Making a context is slow (tens of milliseconds): make it once and keep it.
-Not here: who needs which (courier.py, the faces), MTA-STS and DANE.
+Not here: who needs which (courier.py, the faces), what DANE makes of a chain (mailauth/dane.py).
 """
 
 from __future__ import annotations
@@ -93,6 +93,15 @@ def describe(connection: ssl.SSLObject | ssl.SSLSocket) -> str:
     """What was agreed on, as in `TLSv1.3 TLS_AES_256_GCM_SHA384`."""
     cipher = connection.cipher()
     return f"{connection.version()} {cipher[0] if cipher else '?'}"
+
+
+def shown_chain(connection: ssl.SSLObject) -> list[bytes]:
+    """The certificates that the peer showed, as DER, its own first; nobody has verified them."""
+    if hasattr(connection, "get_unverified_chain"):  # Python 3.13
+        return list(connection.get_unverified_chain())
+    # Python 3.11 and 3.12 have it one layer further down.
+    chain = connection._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]
+    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in chain]
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -26,6 +26,10 @@ from mailwright.core.ports.network import (
     Resolver,
     Route,
     Signed,
+    StsPolicies,
+    TlsFault,
+    TlsPolicy,
+    TlsResult,
 )
 from mailwright.core.ports.settings import Settings
 from mailwright.core.ports.store import BlobRows, Blobs, Script, Spool, Store, Topic, Tx
@@ -72,11 +76,15 @@ __all__ = [
     "Signed",
     "Spool",
     "Store",
+    "StsPolicies",
     "Suppressions",
     "Table",
     "Taken",
     "Tenants",
     "Threads",
+    "TlsFault",
+    "TlsPolicy",
+    "TlsResult",
     "Topic",
     "Tx",
     "Unknown",
@@ -99,3 +107,4 @@ class Ports:
     settings: Settings
     carrier: Carrier | None = None  # None: what leaves is signed and handed over here
     admit: Callable[[], None] = lambda: None  # asked before new work is begun; raises StorageBusy where there is no room
+    sts: StsPolicies | None = None  # None: nobody asks for MTA-STS policies

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from mailwright.mail.header import Raw
 from mailwright.mail.outcomes import Outcome
 from mailwright.mail.questions import Asks
+from mailwright.mailauth import mta_sts
 
 if TYPE_CHECKING:  # what is carried; else the ports would stand on top of delivery
     from mailwright.core.delivery import Job
@@ -30,12 +31,37 @@ class Resolver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFault:
+    """What is wrong with TLS towards a host: the word that reports use (RFC 8460 §4.3), and a sentence."""
+
+    type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPolicy:
+    """What TLS with a host must show, by the word of a domain (RFC 8461, 7672).
+
+    Where `enforce` is False the domain wants to be told, and to get its mail. `fault`: what is wrong before anybody dials.
+    """
+
+    type: str  # sts | tlsa | no-policy-found: as reports call it (RFC 8460 §4.2)
+    domain: str  # who gave the word: the mail's domain, for tlsa the host
+    strings: tuple[str, ...] = ()  # the lines of the policy; for tlsa the records
+    mx: tuple[str, ...] = ()
+    enforce: bool = True
+    names: tuple[str, ...] = ()  # for tlsa: whom a certificate below a trust anchor may be for
+    fault: TlsFault | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """A server to try: its name, and its addresses in the order to be tried (IPv6 first, then IPv4)."""
 
     name: str
     addresses: tuple[str, ...]
     port: int = 25
+    policy: TlsPolicy | None = None  # None: encrypted where it is offered
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +101,16 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsResult:
+    """How TLS went on one connection, for the reports to domains (RFC 8460); no `fault` where it was as it must be."""
+
+    host: str
+    address: str
+    policy: TlsPolicy | None
+    fault: TlsFault | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What became of a parcel: an outcome for each recipient, and what was said, secrets left out (S28)."""
 
@@ -83,6 +119,14 @@ class Report:
     host: str | None = None
     address: str | None = None
     tls: str | None = None  # "TLSv1.3 TLS_AES_256_GCM_SHA384", or None for plain text
+    tls_results: tuple[TlsResult, ...] = ()
+
+
+class StsPolicies(Protocol):
+    """What domains promise by MTA-STS, as found now or cached from before."""
+
+    async def of(self, domain: str) -> tuple[mta_sts.Policy | None, TlsFault | None]:
+        """The policy that holds, if any; else what kept us from one that DNS announces. Never raises."""
 
 
 class Courier(Protocol):

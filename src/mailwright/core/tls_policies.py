@@ -1,0 +1,65 @@
+"""What TLS towards a domain's exchangers must show: what DNSSEC vouches for (DANE), else what the domain promised (MTA-STS).
+
+Standards: RFC 7672 §2.2 (which answers count), RFC 8461 §2 (DANE wins) and §5 (what follows), RFC 8460 §4.3 (words).
+Pure. A host that must not be tried stays in the route with the reason, so that the attempt tells it.
+Not here: fetching policies (net/mta_sts.py), judging certificates (mailauth/dane.py, net/courier.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from mailwright.core.ports import Host, Route, TlsFault, TlsPolicy
+from mailwright.mail.questions import Answer, Asks, Question, RecordType, ask_all
+from mailwright.mailauth import mta_sts
+from mailwright.mailauth.dane import usable
+
+DANE = "tlsa"
+STS = "sts"
+NO_POLICY = "no-policy-found"
+
+
+def dane(domain: str, hosts: Sequence[Host], located: Mapping[str, tuple[Answer, ...]]) -> Asks[list[Host]]:
+    """The hosts with what their TLSA records ask; `located` are the answers about their addresses.
+
+    Deviates: RFC 7672 §2.2.2 asks at the end of a host's aliases first. An exchanger must be none (RFC 2181 §10.3): we ask
+    at its name.
+    """
+    # §2.2.2: a host whose addresses are not secure has no secure TLSA records, and is not asked for any.
+    asked = [host for host in hosts if all(reply.authenticated for reply in located[host.name])]
+    answers = yield from ask_all([Question(f"_{host.port}._tcp.{host.name}", RecordType.TLSA) for host in asked])
+    found = {host.name: reply for host, reply in zip(asked, answers, strict=True)}
+    return [_with_dane(domain, host, (*located[host.name], *filter(None, [found.get(host.name)]))) for host in hosts]
+
+
+def _with_dane(domain: str, host: Host, replies: Sequence[Answer]) -> Host:
+    if any(reply.trouble for reply in replies):
+        # S17, RFC 7672 §2.1.2: a bogus answer looks like this, and who could force it could have mail in plain text.
+        fault = TlsFault("dnssec-invalid", f"DNS did not say whether {host.name} has TLSA records")
+        return replace(host, policy=TlsPolicy(DANE, host.name, fault=fault))
+    records, secure = replies[-1].records, replies[-1].authenticated
+    if len(replies) < 3 or not secure or not records:
+        return host
+    return replace(host, policy=TlsPolicy(DANE, host.name, records, names=(host.name, domain)))
+
+
+def with_sts(route: Route, domain: str, policy: mta_sts.Policy | None, fault: TlsFault | None) -> Route:
+    """The route with what the domain promised about its exchangers."""
+    if policy is None or policy.mode is mta_sts.Mode.NONE:
+        told = TlsPolicy(NO_POLICY, domain, enforce=False, fault=fault)
+        hosts = [replace(host, policy=host.policy or told) for host in route.hosts] if fault else list(route.hosts)
+    else:
+        hosts = [_with_sts(domain, host, policy) for host in route.hosts]
+    return replace(route, hosts=tuple(hosts))
+
+
+def _with_sts(domain: str, host: Host, policy: mta_sts.Policy) -> Host:
+    enforce = policy.mode is mta_sts.Mode.ENFORCE
+    above = host.policy
+    # RFC 8461 §2: a promise must not undo what DANE asks. Records of which none is usable ask for less than it does.
+    if above is not None and (above.fault or usable(above.strings) or not enforce):
+        return host
+    fault = TlsFault("validation-failure", f"the MTA-STS policy of {domain} does not list the exchanger {host.name}")
+    fault_or_not = None if policy.covers(host.name) else fault
+    return replace(host, policy=TlsPolicy(STS, domain, policy.strings, policy.mx, enforce, fault=fault_or_not))
