@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from delivering import begin, record, send
+from core.delivering import begin, record, send
 
 from mailwright.core import delivery, suppression, timeline
 from mailwright.core.errors import NotFound

@@ -15,7 +15,7 @@ from core.delivering import BOB, claim, send
 
 from mailwright.config import Config, Delivery, Log, Server
 from mailwright.core.delivery import Job
-from mailwright.core.ports import Host, Report, Route
+from mailwright.core.ports import Host, Report, Route, TlsFault, TlsPolicy, TlsResult
 from mailwright.couriers.frames import Carried, Carry, Setup, carried
 from mailwright.couriers.pool import DIED, NOBODY, Couriers
 from mailwright.mail.outcomes import Deferred, Delivered, Rejected, Unknown
@@ -93,9 +93,13 @@ async def until_alive(found: Couriers) -> None:
 
 
 def test_what_is_carried_crosses_whole_and_so_does_what_came_of_it(job: tuple[Job, bytes, Any]) -> None:
-    wanted = Carry(7, job[0], Route("there", (Host("mx.there.example", ("192.0.2.1",)),)), job[1])
+    fault = TlsFault("certificate-expired", "no TLS")
+    policy = TlsPolicy("sts", "there.example", ("mode: enforce",), ("*.there.example",), names=("there.example",), fault=fault)
+    wanted = Carry(7, job[0], Route("there", (Host("mx.there.example", ("192.0.2.1",), policy=policy),)), job[1])
     assert wanted == msgspec.msgpack.decode(msgspec.msgpack.encode(wanted), type=Carry)
-    report = Report(OUTCOMES, ("C: DATA", "S: 354"), "mx.there.example", "192.0.2.1", "TLSv1.3")
+    report = Report(
+        OUTCOMES, ("C: DATA", "S: 354"), "mx.there.example", "192.0.2.1", "TLSv1.3", (TlsResult("mx", "192.0.2.1", policy),)
+    )
     told = msgspec.msgpack.decode(msgspec.msgpack.encode(carried(7, report, b"DKIM")), type=Carried)
     assert (report, b"DKIM") == (told.report(), told.prefix)
 
