@@ -23,6 +23,7 @@ MAX_TEXT = 4000  # characters of one field
 _STATUS_TYPES = frozenset(["message/delivery-status", "message/global-delivery-status"])
 _MESSAGE_TYPES = frozenset(["message/rfc822", "message/global"])
 _HEADER_TYPES = frozenset(["text/rfc822-headers", "message/rfc822-headers", "message/global-headers"])
+_STATUS_FIELD = re.compile(r"^(?:Reporting-MTA|Final-Recipient|Original-Recipient): ?[A-Za-z0-9-]{1,20} ?;", re.I | re.M)
 _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
 _TYPED = re.compile(r"([A-Za-z0-9-]{1,40})[ \t]*;[ \t]*")
 _EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
@@ -53,6 +54,12 @@ def parse_dsn(root: Part) -> Dsn | None:
         returned=returned,
         returned_message_id=message_ids(returned).own if returned else "",
     )
+
+
+def parse_status_text(text: str) -> tuple[RecipientStatus, ...]:
+    """The recipients of a status part that stands in the midst of a text: its type was lost, or its boundary is wrong."""
+    start = _STATUS_FIELD.search(text)
+    return _read_status(text[start.start() : start.start() + MAX_REPORT].encode("utf-8", "replace"))[1] if start else ()
 
 
 def _own_parts(root: Part) -> Iterator[Part]:

@@ -1,0 +1,148 @@
+"""Is this a bounce, a complaint, a report, an automatic answer, or mail like any other? And whom is it about?
+
+Standards: RFC 3464 first, RFC 5965, RFC 8098 (receipts), RFC 3834 (automatic answers); then the words that mail systems use
+which know none of them. A bounce without a standard form has to look like one in more than one respect.
+Pure; never raises; linear and bounded. Nothing here proves that a report is true (core/returning.py does).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mailwright.mail.address import parse_address_list
+from mailwright.mail.arf import parse_complaint
+from mailwright.mail.bounces import notices
+from mailwright.mail.bounces.explain import explain
+from mailwright.mail.bounces.model import Action as Advice
+from mailwright.mail.bounces.model import Bounced, Class, Explanation, Kind, Reading
+from mailwright.mail.bounces.signs import ENOUGH, is_answer, signs_in, signs_of
+from mailwright.mail.bounces.words import failed, own_words, said_of
+from mailwright.mail.dsn import Action, Dsn, EnhancedStatus, RecipientStatus, parse_dsn, parse_status
+from mailwright.mail.dsn.read import parse_status_text
+from mailwright.mail.mime import Part, leaves, part_text, walk
+
+MAX_TEXT = 64 * 1024
+MAX_RECIPIENTS = 200  # who are looked at
+KEPT = 400  # characters of the words of a bounce that says nothing of whom it is about
+MAX_PARTS = 4  # of text that may hold a bounce's own words
+
+_ARRIVED = (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
+_COMPLAINED = Explanation(Class.NOT_A_BOUNCE, Advice.SUPPRESS, "The recipient called it spam", "Do not write there again.")
+
+
+def read(root: Part, mail_from: str | None = None) -> Reading:
+    """What a message is. `mail_from` is its reverse path, "" for the null one, None where it is not known."""
+    report = parse_dsn(root)
+    if report is not None:
+        return _of_dsn(report, root)
+    complaint = parse_complaint(root)
+    if complaint is not None:
+        return Reading(
+            Kind.COMPLAINT,
+            tuple(Bounced(one, "", complaint.feedback_type, _COMPLAINED) for one in complaint.recipients),
+        )
+    if _is_receipt(root):
+        return Reading(Kind.REPORT)
+    notice = notices.parse_notice(root)
+    found = notice or _in_words(root, mail_from)
+    if found is not None:
+        return found
+    return Reading(Kind.AUTOREPLY if is_answer(root.header, mail_from) else Kind.NONE)
+
+
+def _of_dsn(report: Dsn, root: Part) -> Reading:
+    words, _ = own_words("\n".join(_texts(root)))
+    about = report.recipients[:MAX_RECIPIENTS]
+    told = dict(said_of(words, [one.final_recipient for one in about if not one.diagnostic])) if words else {}
+    recipients = tuple(_of_recipient(one, report.reporting_mta, told, words) for one in about)
+    lost = any(one.explanation.bounce_class is not Class.NOT_A_BOUNCE for one in recipients)
+    return Reading(Kind.BOUNCE if lost else Kind.REPORT, recipients)
+
+
+def _of_recipient(one: RecipientStatus, reporting_mta: str, told: dict[str, str], words: str) -> Bounced:
+    address = one.final_recipient if "@" in one.final_recipient else one.original_recipient or one.final_recipient
+    status, kind = one.cause, one.cause.kind if one.cause else 0
+    if one.action in _ARRIVED or (kind == 2 and one.action is not Action.FAILED):
+        return Bounced(address, str(status or ""), one.diagnostic, explain(f"250 {one.diagnostic}"))
+    # Where the part for programs has no diagnostic, that for people may; not where the code is as good.
+    said = one.diagnostic or ("" if status and not status.vague and kind == 4 else told.get(one.final_recipient, ""))
+    hosts = [host for host in (one.remote_mta, reporting_mta, address.rpartition("@")[2]) if host]
+    explanation = explain(said, status, hosts, context=words, final=one.action is Action.FAILED)
+    waiting = one.action is Action.DELAYED
+    if waiting and explanation.bounce_class is Class.HARD:
+        explanation = replace(
+            explanation, bounce_class=Class.SOFT, action=Advice.RETRY, remedy="Nothing yet: it is being tried."
+        )
+    return Bounced(address, str(status or ""), said, explanation)
+
+
+# --- without a standard form --------------------------------------------------------------------------------------------
+
+
+def _in_words(root: Part, mail_from: str | None) -> Reading | None:
+    header = root.header
+    signs = signs_of(header, mail_from) + ENOUGH * _is_announced(root)
+    if signs < 1 and "x-failed-recipients" not in header.names:
+        return None
+    text = "\n".join(_texts(root))
+    words, returned = own_words(text)
+    if "x-failed-recipients" not in header.names and signs + signs_in(words) < ENOUGH:
+        return None
+    inner = _attached_status(root) or parse_status_text(text)
+    if inner:
+        return _of_dsn(Dsn(inner), root)
+    blamed = tuple(failed(header, words, returned)) or tuple((address, words[:KEPT]) for address in _returned_to(root))
+    found = tuple(_of_words(address, said, words) for address, said in blamed)
+    return Reading(Kind.BOUNCE, found) if found else None
+
+
+def _returned_to(root: Part) -> list[str]:
+    """To whom the message went that came back, where nothing else is said."""
+    inner = next(
+        (part.children[0].header for part in walk(root) if part.content_type == "message/rfc822" and part.children), None
+    )
+    listed = parse_address_list((inner.value("to") or "") if inner else "").mailboxes
+    return [one.addr_spec for one in listed if one.domain][:1]
+
+
+def _of_words(address: str, said: str, words: str) -> Bounced:
+    status = _status_in(said)
+    explanation = explain(said, status, [address.rpartition("@")[2]], context=words)
+    return Bounced(address, str(status or ""), said, explanation)
+
+
+def _attached_status(root: Part) -> tuple[RecipientStatus, ...]:
+    """The status part of a report that a daemon has wrapped in a message of its own."""
+    found = next((part for part in leaves(root) if part.content_type == "message/delivery-status"), None)
+    return parse_status_text(found.decoded(MAX_TEXT).decode("utf-8", "replace")) if found else ()
+
+
+_ENHANCED = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
+
+
+def _status_in(said: str) -> EnhancedStatus | None:
+    found = _ENHANCED.search(said)
+    return parse_status(found[0]) if found else None
+
+
+def _texts(root: Part) -> Iterator[str]:
+    """The text of a bounce itself; that of attached messages only where there is no other."""
+    parts = [part for part in leaves(root) if part.type == "text"][:MAX_PARTS]
+    if not parts:
+        yield root.decoded(MAX_TEXT).decode("utf-8", "replace")
+        return
+    plain = [part for part in parts if part.subtype != "html"] or parts
+    for part in plain:
+        yield part_text(part, MAX_TEXT)[0]
+
+
+def _is_announced(root: Part) -> bool:
+    # A report whose part for programs is missing or can't be found.
+    return root.content_type == "multipart/report" and "delivery-status" in root.params.get("report-type", "").lower()
+
+
+def _is_receipt(root: Part) -> bool:
+    # RFC 8098 §3: displayed, deleted; no delivery.
+    return root.content_type == "multipart/report" and "disposition-notification" in root.params.get("report-type", "").lower()

@@ -1,0 +1,84 @@
+"""By what is a bounce known that has no standard form? Each sign counts; one alone is not enough.
+
+A person's letter about undelivered mail has the words but no daemon's name; an answer from somebody who is away comes with the
+null path but without the words.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailwright.mail.address import parse_address_list
+from mailwright.mail.dsn import is_automatic
+from mailwright.mail.dsn.automatic import Automatic
+from mailwright.mail.header import Header
+from mailwright.mail.words import decode_unstructured
+
+ENOUGH = 3
+MAX_SUBJECT = 500
+
+_DAEMON = re.compile(
+    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mail[-_.]?system|mdaemon|bounces?)(?:[-+._@]|$)", re.I
+)
+_NOBODY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply|sysadmin|administrator|admin)@", re.I)
+_SUBJECT = re.compile(
+    r"undeliver|(?:non.?|un)deliver|returned (?:e?-?mail|to sender)|return(?:ing|ed) message"
+    r"|delivery (?:status|fail|problem|error|notification|has failed|report)"
+    r"|(?:mail|message)(?: delivery)?(?: has)? (?:fail|error)|failure (?:notice|delivery)|delivery failure"
+    r"|could not be delivered|not delivered|error sending your mail|mail system error|delayed \d"
+    r"|warning: (?:message|could not send)"
+    r"|unzustellbar|non remis|no se pudo entregar|メールエラー",
+    re.I,
+)
+_FAILED = re.compile(
+    r"(?:could|can|was|were|has|have|did|been|are|is)(?: ?not|n.t) (?:yet )?(?:be(?:en)? )?(?:deliver|reach|sent)|undeliver"
+    r"|unable to (?:deliver|send|relay)|not able to deliver|delivery (?:has |to [^\n]{0,80} )?(?:fail|been delayed)"
+    r"|failed (?:permanently|address)|address(?:\(es\)|es)? (?:failed|had )|permanent(?:ly)? (?:fatal )?error"
+    r"|returned to (?:the )?sender|(?:error|trouble) [^\n]{0,60}(?:deliver|sending)|rejected by|transcript of session"
+    r"|(?:failed|rejected|invalid|unknown) recipient|unknown user|user unknown|(?:final|invalid)[^\n]{0,20}user"
+    r"|mail(?:box|folder) (?:is )?(?:full|over)|failure reason|could not deliver|failed after i sent|message expired"
+    r"|no valid recipients|送信できません|no pudo ser entregado",
+    re.I,
+)
+_DIRECT = re.compile(
+    r"not be delivered to:?\s{0,4}<|unable to deliver (?:message )?to:?\s{0,4}<"
+    r"|<[^>\s]{3,200}>:\s{0,4}[^\n]{0,200}\b[45]\d\d\b",
+    re.I,
+)
+_SMTP_REPLY = re.compile(
+    r"(?:^|[\s:'\"(])(?:[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?:said|reason|returned|error):? {1,4}'?[45]\d\d\b)", re.I
+)
+_AWAY = re.compile(
+    r"out of (?:the )?office|vacation|auto(?:matic|mated)?[- ]?(?:reply|response|answer)|away from|abwesen|absen[ct]|on leave"
+    r"|urlaub|fuera de|afwezig|不在",
+    re.I,
+)
+
+
+def signs_of(header: Header, mail_from: str | None) -> int:
+    """In how many respects a header is that of a bounce. `mail_from` is the reverse path, None where it is not known."""
+    path = mail_from if mail_from is not None else (header.value("return-path") or "?").strip("<> ")
+    author = (header.value("from") or "").strip()
+    addresses = [one.addr_spec for one in parse_address_list(author).mailboxes[:3]] or [author.strip("<> ")]
+    daemon = not author.strip("<> ") or "<>" in author or any(_DAEMON.match(one) for one in addresses)
+    subject = _subject(header)
+    signs = 2 * bool(_SUBJECT.search(subject)) + 2 * daemon + (path == "" or bool(_DAEMON.match(path)))
+    signs += any(_NOBODY.match(one) for one in addresses)
+    answered = header.first("in-reply-to") is not None and not daemon
+    return signs - 3 * bool(_AWAY.search(subject)) - 2 * answered
+
+
+def signs_in(words: str) -> int:
+    """In how many respects a text is that of a bounce."""
+    return bool(_FAILED.search(words)) + bool(_SMTP_REPLY.search(words)) + 2 * bool(_DIRECT.search(words))
+
+
+def is_answer(header: Header, mail_from: str | None) -> bool:
+    """Whether a machine wrote it in somebody's absence (RFC 3834)."""
+    sign = is_automatic(header, mail_from)
+    answers = (Automatic.AUTO_SUBMITTED, Automatic.NULL_PATH)
+    return sign in answers or (sign is not None and bool(_AWAY.search(_subject(header))))
+
+
+def _subject(header: Header) -> str:
+    return decode_unstructured((header.value("subject") or "")[:MAX_SUBJECT])
