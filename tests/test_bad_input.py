@@ -15,6 +15,7 @@ import pytest
 from live.rest import Api, Json
 from live.server import Server
 from live.sink import Sink
+from live.smtp import post
 from live.zone import Background, Dns
 
 pytestmark = pytest.mark.slow
@@ -462,10 +463,16 @@ def test_s26_another_tenants_events_are_not_told(world: World) -> None:
     assert {one["tenant_id"] for one in world.api.events()}.isdisjoint({one["tenant_id"] for one in world.other.events()})
 
 
-def test_s26_a_domain_and_an_address_belong_to_one_tenant(world: World) -> None:
-    with nothing_stored(world):
-        refusal(world.other.ask("POST", "/v1/domains", json={"domain": "agents.example"}), 409, "already_exists")
-        refusal(world.other.ask("POST", "/v1/mailboxes", json={"address": "new@agents.example"}), 422, "validation_error")
+def test_s26_a_name_that_is_owned_can_be_added_by_others_and_gives_them_nothing(world: World) -> None:
+    """Decision 17: the key in DNS owns the name; adding it is no more than asking for it."""
+    theirs = world.other.post("/v1/domains", {"domain": "agents.example"})
+    assert "pending" == theirs["status"]
+    assert "aligned" != world.other.post(f"/v1/domains/{theirs['id']}/verify", {})["status"]
+    new = world.other.post("/v1/mailboxes", {"address": world.ada["address"]})
+    post(world.server.smtp_port, world.ada["address"], "for the owner")
+    arrived = world.api.everything("/v1/messages", mailbox_id=world.ada["id"], direction="inbound")
+    assert "for the owner" in [message["subject"] for message in arrived]
+    assert [] == world.other.everything("/v1/messages", mailbox_id=new["id"])
 
 
 def test_a_foreign_mailbox_does_not_exist_for_a_bound_key(world: World) -> None:

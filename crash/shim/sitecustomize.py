@@ -1,8 +1,8 @@
 """Runs first in every process of a server under the harness: its wall clock may be wrong, and it may be sabotaged.
 
 CRASH_CLOCK names a file that holds, as 8 octets, how many nanoseconds the wall clock is off. CRASH_SABOTAGE breaks a promise
-of the product, so that a test can see the harness notice: `unsynced` (nothing is synced), `untold` (what a dead server had
-under way is sent again without a word), `early` (yes is said before anything is stored).
+of the product, so that a test can see the harness notice: `unsynced` (nothing is synced), `untold` (what a dead server, or
+a dead process of it, had under way is sent again without a word), `early` (yes is said before anything is stored).
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ def _sabotage(how: str) -> None:
         connection._WRITER = connection._WRITER.replace("synchronous = FULL", "synchronous = OFF")
     elif how == "untold":
         from mailwright.core import delivery
+        from mailwright.core.ports import Deferred, Report
+        from mailwright.couriers import pool
+
+        pool.DIED = Report((Deferred(None, None, "nothing happened"),), ())
 
         async def no(*_: object) -> bool:
             return False
