@@ -109,6 +109,7 @@ def settings_of(config: Config, *, secret: bytes, public_url: str) -> Settings:
         recipients_limit=config.smtp.recipients_limit,
         received_limit=config.smtp.received_limit,
         approval_hours=config.policy.approval_hours,
+        forwards_per_hour=config.policy.forwards_per_hour,
         delivery_hours=config.delivery.hours,
         delivery_port=config.delivery.port,
         honor_reject=config.policy.honor_reject,

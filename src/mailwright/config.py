@@ -184,6 +184,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
             "DMARC pass, a failure here is not acted on. Any of them can then speak for any author."
         ),
     ] = ()
+    forwards_per_hour: Annotated[
+        int, _about("What the rules of one mailbox may hand on within an hour; what is more stays in it, and is told.", ge=0)
+    ] = 200
     approval_hours: Annotated[int, _about("How long a person may take to decide; then the answer is no.", ge=1)] = 72
 
 

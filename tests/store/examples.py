@@ -58,6 +58,12 @@ MAILBOX = m.Mailbox(
     overseer="boss@here.example",
     at_most_once=True,
     client_id="first-mailbox",
+    forwards=(
+        m.Forward(
+            "fwd_1", "grace@there.example", START, keep_copy=False, header_from="there.example", trust=m.Trust.DMARC_PASS
+        ),
+        m.Forward("fwd_2", "eve@there.example", START),
+    ),
 )
 MESSAGE = m.Message(
     id="msg_1",
@@ -91,6 +97,7 @@ MESSAGE = m.Message(
     trust=m.Trust.DMARC_PASS,
     oversight_mode=m.OversightMode.GATED_ALL,
     attachments=2,
+    forwarded_by="fwd_1",
 )
 THREAD = m.Thread(
     id="thr_1",

@@ -207,6 +207,13 @@ async def test_a_message_id_is_looked_for_in_one_mailbox_and_the_first_wins(stor
     assert await asking(store, lambda tx: tx.messages.by_rfc_id("mbx_3", MESSAGE.rfc_message_id)) is None
 
 
+async def test_what_a_mailbox_forwarded_lately_is_counted(store: Store) -> None:
+    await adding(store, "messages", *messages(4), replace(MESSAGE, id="msg_5", forwarded_by=None))
+    await adding(store, "messages", replace(MESSAGE, id="msg_6", mailbox_id="mbx_2"))
+    counted = [await asking(store, lambda tx: tx.messages.forwarded_since(OURS, "mbx_1", after)) for after in (0, START + 2000)]  # noqa: B023
+    assert [4, 2] == counted
+
+
 async def test_nothing_of_another_tenant_is_listed_or_searched(store: Store) -> None:
     """S26."""
     theirs = replace(MESSAGE, id="msg_2", tenant_id=THEIRS)

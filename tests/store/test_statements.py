@@ -175,6 +175,7 @@ def test_every_statement_fits_the_schema_and_walks_along_an_index(database: apsw
     ("noun", "name", "index"),
     [
         ("messages", "page", "messages_of_tenant"),
+        ("messages", "forwarded_since", "messages_forwarded"),
         ("messages", "page_of_mailbox", "messages_of_mailbox"),
         ("messages", "page_of_thread", "messages_of_thread"),
         ("messages", "of_thread", "messages_of_thread"),

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, replace
 
-from mailwright.core import approvals, audit, identity, queueing, return_path, suppression
+from mailwright.core import approvals, audit, identity, queueing, resending, return_path, suppression
 from mailwright.core.accounts import system
 from mailwright.core.events import EventType, publish
 from mailwright.core.limits import retry_delay
@@ -51,7 +51,7 @@ from mailwright.core.routing import LOOP, NULL_MX, Here, exchangers
 from mailwright.core.signing import signing_keys
 from mailwright.core.tls_policies import with_sts
 from mailwright.mail.header import Header, Raw, parse_header
-from mailwright.mailauth import dkim
+from mailwright.mailauth import authres, dkim
 
 CHUNK = 256 * 1024  # of a large message's body, hashed at a time
 LEASE = 15 * 60_000  # longer than any one SMTP transaction may take
@@ -242,6 +242,8 @@ async def carry(ports: Ports, job: Job, route: Route, raw: Raw) -> tuple[Report,
 def _parcel(ports: Ports, job: Job, signed: Signed) -> Parcel:
     local = return_path.local_part(ports.settings.verp_secret, job.delivery.id)
     mail_from = f"{local}@{ports.settings.bounce_label}.{job.domain.name}"
+    if not job.message.mail_from:
+        mail_from = ""  # RFC 5321 §4.5.5: a report that is handed on must not be answered by another
     utf8 = not job.delivery.recipient.isascii() or not job.message.from_address.isascii()
     return Parcel(mail_from, (job.delivery.recipient,), signed, envelope_id=job.delivery.id, smtputf8=utf8)
 
@@ -262,12 +264,32 @@ def unapproved(job: Job, raw: Raw) -> str | None:
 
 def sign(ports: Ports, job: Job, raw: Raw) -> Signed:
     """Say who wrote it, then sign with every DKIM key of the domain, RSA first. CPU work of about a millisecond."""
+    if job.message.forwarded_by is not None:
+        return _as_it_came(ports, job, raw)
     header, now = parse_header(raw), ports.clock.now() // 1000
     who = _identity(ports, job, header, raw)
     # AI-10: DKIM covers the identity, and lists it once more than it is there, so that none can be added.
     top = replace(header, fields=(*parse_header(who).fields, *header.fields))
     prefix = dkim.sign(top, _body(raw, header.body_start), signing_keys(job.domain), now=now)
     return Signed(prefix + who, raw)
+
+
+def _as_it_came(ports: Ports, job: Job, raw: Raw) -> Signed:
+    """A message that somebody else wrote: sealed, and neither signed nor said to be by our agent."""
+    # RFC 8601 §5: what claims to be our verdict, and is not, would be believed by whoever believes us.
+    raw = authres.without_claims(raw, parse_header(raw), ports.settings.hostname)
+    header = parse_header(raw)
+    fields = resending.prefix(
+        job.message,
+        job.mailbox,
+        job.domain,
+        job.delivery.recipient,
+        header=header,
+        body=lambda: _body(raw, header.body_start),
+        hostname=ports.settings.hostname,
+        now=ports.clock.now() // 1000,
+    )
+    return Signed(fields, raw)
 
 
 def _identity(ports: Ports, job: Job, header: Header, raw: Raw) -> bytes:

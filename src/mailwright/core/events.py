@@ -27,6 +27,11 @@ class EventType(StrEnum):
     MESSAGE_FLAGGED = "message.received.flagged", "A message was accepted, but its authentication failed: see `authentication`."
     MESSAGE_REJECTED = "message.rejected", "A draft was refused by its approver; it will not be sent."
     MESSAGE_QUEUED = "message.queued", "A message passed policy and waits for delivery."
+    MESSAGE_FORWARDED = (
+        "message.forwarded",
+        "A rule of the mailbox hands a message on: it is queued, or held where its mode says so.",
+    )
+    MESSAGE_NOT_FORWARDED = "message.not_forwarded", "A rule applied to a message, which is not handed on: see `reason`."
     MESSAGE_HELD = "message.held", "A message waits for a person to approve it."
     MESSAGE_SENT = "message.sent", "A recipient's copy was handed over to the domain's smarthost, which delivers it from there."
     MESSAGE_DELIVERED = "message.delivered", "The receiver's mail exchanger took responsibility for a recipient (2xx)."

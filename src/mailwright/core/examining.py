@@ -34,6 +34,7 @@ from mailwright.mailauth.summary import summary
 READ = 4 * EVENT_TEXT  # bytes, of which that many characters are made in any script
 _SPECIAL = re.compile(r"[()<>\\;]")
 _date = lru_cache(maxsize=4)(formatdate)  # of this second, for all messages that come in it
+MARKER = "x-loop"  # of a mailbox that hands a message on by a rule: its own address
 MAX_ADDRESSES = 200  # of To and of Cc, kept as facts
 
 
@@ -85,6 +86,7 @@ class Examined:
     suspicious: bool  # DMARC fails and its policy asks for more than nothing
     identity: provenance.Result  # of Agent-Identity, whoever the recipient is
     identity_aligned: bool  # it is genuine, and by a domain that DMARC vouches for
+    forwarded_from: tuple[str, ...] = ()  # mailboxes that say that they handed it on
 
 
 def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
@@ -140,6 +142,7 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
         suspicious=dmarc.disposition == SUSPICIOUS,
         identity=identity,
         identity_aligned=_aligned(identity, dmarc),
+        forwarded_from=tuple(field.value.strip().lower()[:320] for field in header.all(MARKER)[:MAX_ADDRESSES]),
     )
 
 

@@ -77,7 +77,7 @@ async def content(ports: Ports, caller: Caller, message_id: str) -> Content:
     raw = await ports.store.blobs.open(message.blob_id)
     header = parse_header(raw)
     root = mime.parse(raw, header)
-    if message.direction is Direction.INBOUND and (forged := authres.strip(header, ports.settings.hostname)):
+    if message.foreign and (forged := authres.strip(header, ports.settings.hostname)):
         header = replace(header, fields=tuple(one for place, one in enumerate(header.fields) if place not in forged))
     return Content(message, header, root, raw, tuple(deliveries))
 
@@ -86,7 +86,7 @@ async def whole(ports: Ports, caller: Caller, message_id: str) -> tuple[Message,
     """The message and its bytes: those that came, but for fields that claim to be this server's verdict (S9)."""
     message = await get(ports, caller, message_id)
     raw = await ports.store.blobs.open(message.blob_id)
-    if message.direction is Direction.INBOUND:
+    if message.foreign:
         raw = authres.without_claims(raw, parse_header(raw), ports.settings.hostname)
     return message, raw
 

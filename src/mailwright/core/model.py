@@ -257,6 +257,18 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """A rule of a mailbox: what comes in and meets the conditions goes on to `to`."""
+
+    id: str
+    to: str
+    created_at: int
+    keep_copy: bool = True
+    header_from: str | None = None  # an address, or a domain with all below it
+    trust: Trust | None = None  # at least
+
+
+@dataclass(frozen=True, slots=True)
 class Mailbox:
     """An address with its mail. `uid_next` and `modseq` only ever rise (I8)."""
 
@@ -275,6 +287,7 @@ class Mailbox:
     overseer: str | None = None  # gets a copy of what a monitored mailbox sends
     at_most_once: bool = False  # never retry a delivery whose outcome is unknown (I6)
     client_id: str | None = None
+    forwards: tuple[Forward, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +332,12 @@ class Message:
     digest: str | None = None  # what an approver approves: see approvals.py
     stream: str = "transactional"
     attachments: int = 0
+    forwarded_by: str | None = None  # the rule by which it goes on, as it came: somebody else wrote it
+
+    @property
+    def foreign(self) -> bool:
+        """Whether somebody else wrote it."""
+        return self.direction is Direction.INBOUND or self.forwarded_by is not None
 
 
 @dataclass(frozen=True, slots=True)

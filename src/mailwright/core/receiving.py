@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailwright.core import approvals, arrivals, audit, policy, return_path, returning, threads, trust
+from mailwright.core import approvals, arrivals, audit, forwarding, policy, return_path, returning, threads, trust
 from mailwright.core.accounts import system
 from mailwright.core.errors import RelayDenied, UnknownRecipient
 from mailwright.core.examining import Envelope as Envelope
@@ -221,9 +221,10 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
     subject = facts.subject[: threads.SHOWN]
     # S26: a From that nobody vouches for is nobody's; the message joins by reference and subject together, or not at all.
     proved = author if facts.verified_domain else ""
-    joining = threads.Joining(facts.ids, proved, facts.people, subject, facts.preview, now, withheld=held)
+    apart = held or bool(mailbox.forwards)  # it may never be shown here
+    joining = threads.Joining(facts.ids, proved, facts.people, subject, facts.preview, now, withheld=apart)
     thread = await threads.join(tx, ports, mailbox, joining, to.thread_id)
-    weighed = await trust.weigh(tx, facts, thread, to.address, earlier=thread.message_count - (0 if held else 1))
+    weighed = await trust.weigh(tx, facts, thread, to.address, earlier=thread.message_count - (0 if apart else 1))
     uid, modseq = await tx.mailboxes.advance(mailbox.id, 1)
     message = Message(
         id=ports.ids.new("msg"),
@@ -260,9 +261,15 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         digest=approvals.digest(facts.content, (mailbox.address,), mode=mailbox.oversight_mode, send_at=None) if held else None,
         attachments=facts.attachments,
     )
+    verdicts = await forwarding.judge(tx, ports, mailbox, message, facts)
+    if any(one.leaves for one in verdicts):
+        return (await forwarding.hand_on(tx, ports, mailbox, message, verdicts))[0]
     await tx.messages.add(message)
+    if apart and not held:
+        await threads.reveal(tx, message)
     await _tell(tx, ports, message, facts)
     await audit.record(tx, ports, system(mailbox.tenant_id), "message.received", message.id, {"size": message.size}, of=mailbox)
+    await forwarding.hand_on(tx, ports, mailbox, message, verdicts)
     return message.id
 
 

@@ -219,16 +219,16 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
     message = await _file(tx, ports, mailbox, prepared, _Verdict(mode, digest, isinstance(decision, Hold)))
     await audit.record(tx, ports, caller, f"message.{message.status.value}", message.id, {"digest": digest}, of=mailbox)
     if isinstance(decision, Hold):
-        approval = await _hold(tx, ports, message, prepared.recipients, decision, wanted.send_at)
+        approval = await hold(tx, ports, message, prepared.recipients, decision, wanted.send_at)
         return Submitted(message, approval, tuple(blocked))
     assert isinstance(decision, Send)
-    recipients = _with_copy(prepared.recipients, decision.copy_to)
+    recipients = with_copy(prepared.recipients, decision.copy_to)
     blocked = await suppression.suppressed(tx, caller.tenant_id, recipients) if decision.copy_to else blocked
     queued = await queueing.enqueue(tx, ports, message, recipients, send_at=wanted.send_at, suppressed=tuple(blocked))
     return Submitted(queued, None, tuple(blocked))
 
 
-def _with_copy(recipients: tuple[str, ...], overseer: str | None) -> tuple[str, ...]:
+def with_copy(recipients: tuple[str, ...], overseer: str | None) -> tuple[str, ...]:
     """The overseer of a monitored mailbox gets a copy, unless one goes there anyway."""
     known = {suppression.normal(address) for address in recipients}
     return recipients if overseer is None or suppression.normal(overseer) in known else (*recipients, overseer)
@@ -298,9 +298,10 @@ async def _file(tx: Tx, ports: Ports, mailbox: Mailbox, prepared: Prepared, verd
     return message
 
 
-async def _hold(
+async def hold(
     tx: Tx, ports: Ports, message: Message, recipients: Sequence[str], decision: Hold, send_at: int | None
 ) -> Approval:
+    """Ask a person about a message, and tell that it waits."""
     approval = await approvals.ask(tx, ports, message, recipients, decision.reasons, send_at=send_at)
     data = {
         "message_id": message.id,

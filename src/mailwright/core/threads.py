@@ -121,7 +121,8 @@ async def get(ports: Ports, caller: Caller, thread_id: str) -> tuple[Thread, lis
     async def script(tx: Tx) -> tuple[Thread, list[Message]]:
         thread = await load(tx, caller, thread_id)
         found = await tx.messages.of_thread(caller.tenant_id, thread.id, MAX_MESSAGES)
-        return thread, [message for message in found if not withheld(caller, message)]
+        # What a rule hands on is no part of what is said here.
+        return thread, [one for one in found if not withheld(caller, one) and one.forwarded_by is None]
 
     return await ports.store.browse(script)
 

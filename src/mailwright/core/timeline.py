@@ -45,6 +45,8 @@ class Entry:
 FROM_EVENTS: dict[str, tuple[Stage, str, str]] = {
     "message.received": (Stage.ACCEPTED, "received", "filed"),
     "message.received.flagged": (Stage.ACCEPTED, "flagged", "dmarc_fail"),
+    "message.forwarded": (Stage.POLICY, "forwarded", "forward_rule"),
+    "message.not_forwarded": (Stage.POLICY, "not_forwarded", "forward_rule"),
     "message.queued": (Stage.QUEUED, "queued", "policy_allows"),
     "message.held": (Stage.POLICY, "held", "needs_approval"),
     "message.suppressed": (Stage.SUPPRESSION, "suppressed", "on_suppression_list"),
@@ -95,7 +97,18 @@ def _of_event(event: Event) -> Entry | None:
     told = FROM_EVENTS.get(event.type)
     if told is None:
         return None
-    keys = ("approval_id", "reasons", "decided_by", "note", "digest", "recipients", "send_at")
+    keys = (
+        "forward_id",
+        "forwarded_as",
+        "reason",
+        "approval_id",
+        "reasons",
+        "decided_by",
+        "note",
+        "digest",
+        "recipients",
+        "send_at",
+    )
     evidence = {key: event.data[key] for key in keys if event.data.get(key) is not None}
     return Entry(event.created_at, *told, event.data.get("recipient"), told[1] in ("queued", "held"), evidence)
 

@@ -81,6 +81,8 @@ async def _was_written_to(tx: Tx, address: str, thread: Thread) -> bool:
     """Whether this mailbox has written to the address in this conversation; that somebody writes to us makes nobody known."""
     ours = MessageFilter(thread_id=thread.id, direction=Direction.OUTBOUND)
     for message in await tx.messages.page(thread.tenant_id, ours, None, LOOKED_AT):
+        if message.forwarded_by is not None:
+            continue  # to whom a rule sends mail, nobody here has written
         rows = await tx.queue.of_message(message.tenant_id, message.id)
         if any(suppression.normal(row.recipient) == address for row in rows):
             return True

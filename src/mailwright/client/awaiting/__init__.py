@@ -11,6 +11,7 @@ from mailwright.client.awaiting.approvals import AsyncApprovals
 from mailwright.client.awaiting.audit import AsyncAudit
 from mailwright.client.awaiting.domains import AsyncDomains
 from mailwright.client.awaiting.events import AsyncEvents
+from mailwright.client.awaiting.forwards import AsyncForwards
 from mailwright.client.awaiting.identity import AsyncIdentity
 from mailwright.client.awaiting.keys import AsyncKeys
 from mailwright.client.awaiting.mailboxes import AsyncMailboxes
@@ -30,6 +31,7 @@ class Operations:
         self.identity = AsyncIdentity(line)
         self.agents = AsyncAgents(line)
         self.mailboxes = AsyncMailboxes(line)
+        self.forwards = AsyncForwards(line)
         self.messages = AsyncMessages(line)
         self.threads = AsyncThreads(line)
         self.approvals = AsyncApprovals(line)

@@ -10,6 +10,7 @@ from mailwright.client.blocking.approvals import Approvals
 from mailwright.client.blocking.audit import Audit
 from mailwright.client.blocking.domains import Domains
 from mailwright.client.blocking.events import Events
+from mailwright.client.blocking.forwards import Forwards
 from mailwright.client.blocking.identity import Identity
 from mailwright.client.blocking.keys import Keys
 from mailwright.client.blocking.mailboxes import Mailboxes
@@ -30,6 +31,7 @@ class Operations:
         self.identity = Identity(line)
         self.agents = Agents(line)
         self.mailboxes = Mailboxes(line)
+        self.forwards = Forwards(line)
         self.messages = Messages(line)
         self.threads = Threads(line)
         self.approvals = Approvals(line)

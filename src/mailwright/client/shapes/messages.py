@@ -49,6 +49,8 @@ class MessageSummary(Struct, frozen=True, kw_only=True, rename={"from_": "from"}
     """The Message-IDs of what came before it."""
     size: int
     """Its size in bytes."""
+    forwarded_by: str | None
+    """The rule by which an outbound message goes on as it came: somebody else wrote it."""
     attachment_count: int
     """How many files came with it."""
     created_at: str
@@ -110,6 +112,8 @@ class Message(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     """The Message-IDs of what came before it."""
     size: int
     """Its size in bytes."""
+    forwarded_by: str | None
+    """The rule by which an outbound message goes on as it came: somebody else wrote it."""
     attachment_count: int
     """How many files came with it."""
     created_at: str

@@ -123,6 +123,8 @@ class ThreadMessage(Struct, frozen=True, kw_only=True, rename={"from_": "from"})
     """The Message-IDs of what came before it."""
     size: int
     """Its size in bytes."""
+    forwarded_by: str | None
+    """The rule by which an outbound message goes on as it came: somebody else wrote it."""
     attachment_count: int
     """How many files came with it."""
     created_at: str

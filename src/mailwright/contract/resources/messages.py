@@ -46,6 +46,9 @@ class MessageSummary(Struct, frozen=True, kw_only=True, rename={"from_": "from"}
     in_reply_to: Annotated[str | None, doc("The Message-ID of what it answers.")]
     references: Annotated[tuple[str, ...], doc("The Message-IDs of what came before it.")]
     size: Annotated[int, doc("Its size in bytes.", example=5120)]
+    forwarded_by: Annotated[
+        str | None, doc("The rule by which an outbound message goes on as it came: somebody else wrote it.")
+    ]
     attachment_count: Annotated[int, doc("How many files came with it.")]
     created_at: Annotated[Time, doc("When it was filed here.")]
     header_from: Annotated[str, doc("The bare address of its author: what DMARC speaks of.", example="bob@there.example")]
@@ -119,6 +122,7 @@ class Message(MessageSummary, frozen=True, kw_only=True, rename={"from_": "from"
 _SHARED = {
     "rfc_message_id", "mailbox_id", "thread_id", "direction", "status", "labels", "reply_to", "to", "cc", "bcc", "subject",
     "preview", "in_reply_to", "references", "size", "verified_domain", "trust", "automatic", "oversight_mode", "approval_id",
+    "forwarded_by",
 }  # fmt: skip
 
 
@@ -133,7 +137,7 @@ def summary_fields(row: model.Message) -> dict[str, Any]:
         "created_at": rfc3339(row.created_at),
         "header_from": row.from_address,
         "envelope_from": row.mail_from,
-        "untrusted": UNTRUSTED if row.direction is Direction.INBOUND else (),
+        "untrusted": UNTRUSTED if row.foreign else (),
     }
 
 

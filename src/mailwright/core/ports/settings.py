@@ -19,6 +19,7 @@ class Settings:
     recipients_limit: int = 100
     received_limit: int = 30
     approval_hours: int = 72
+    forwards_per_hour: int = 200  # by the rules of one mailbox
     delivery_hours: int = 48
     honor_reject: bool = False
     trusted_sealers: tuple[str, ...] = ()  # whose ARC seals may excuse a DMARC failure

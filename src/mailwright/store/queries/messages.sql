@@ -48,6 +48,11 @@ DELETE FROM message_words WHERE rowid = :seq;
 -- The first message of a mailbox with that Message-ID; the mailbox was found by its tenant or its address before.
 SELECT {columns} FROM messages WHERE mailbox_id = :mailbox_id AND rfc_message_id = :rfc_message_id ORDER BY seq LIMIT 1;
 
+-- forwarded_since(tenant_id, mailbox_id, after)
+-- How much a mailbox has forwarded lately.
+SELECT count(*) FROM messages
+WHERE mailbox_id = :mailbox_id AND created_at > :after AND forwarded_by IS NOT NULL AND {ours};
+
 -- of_thread(tenant_id, thread_id, limit)
 -- A conversation, oldest first.
 SELECT {columns} FROM messages WHERE thread_id = :thread_id AND {ours} ORDER BY created_at, seq LIMIT :limit;

@@ -80,6 +80,7 @@ CREATE TABLE mailboxes (
     overseer       TEXT,
     at_most_once   INTEGER NOT NULL,
     client_id      TEXT,
+    forwards       TEXT NOT NULL,
     address_key    TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX mailboxes_address ON mailboxes (address_key, domain_id);
@@ -134,12 +135,14 @@ CREATE TABLE messages (
     approval_id     TEXT,
     digest          TEXT,
     stream          TEXT NOT NULL,
-    attachments     INTEGER NOT NULL
+    attachments     INTEGER NOT NULL,
+    forwarded_by    TEXT
 ) STRICT;
 CREATE INDEX messages_of_mailbox ON messages (mailbox_id, created_at);
 CREATE INDEX messages_of_tenant ON messages (tenant_id, created_at);
 CREATE INDEX messages_of_thread ON messages (thread_id, created_at);
 CREATE INDEX messages_rfc_id ON messages (mailbox_id, rfc_message_id);
+CREATE INDEX messages_forwarded ON messages (mailbox_id, created_at) WHERE forwarded_by IS NOT NULL;
 
 -- A copy of messages.labels, to find messages by.
 CREATE TABLE message_labels (

@@ -81,6 +81,11 @@ class Messages(Rows[Message]):
         """The first message with that Message-ID in the mailbox."""
         return await self._one("by_rfc_id", mailbox_id, rfc_message_id)
 
+    async def forwarded_since(self, tenant_id: str, mailbox_id: str, after: int) -> int:
+        """How many messages the mailbox has forwarded since then."""
+        row = await self._db.one(_SQL["forwarded_since"], (tenant_id, mailbox_id, after))
+        return int(row[0]) if row else 0
+
     async def of_thread(self, tenant_id: str, thread_id: str, limit: int) -> list[Message]:
         """Oldest first."""
         return await self._all("of_thread", tenant_id, thread_id, limit)

@@ -63,6 +63,11 @@ class Messages(Table[Message]):
         """The first message with that Message-ID in the mailbox."""
         return self.find(None, lambda row: (row.mailbox_id, row.rfc_message_id) == (mailbox_id, rfc_message_id))
 
+    async def forwarded_since(self, tenant_id: str, mailbox_id: str, after: int) -> int:
+        """How many messages the mailbox has forwarded since then."""
+        ours = (row for row in self.rows if (row.tenant_id, row.mailbox_id) == (tenant_id, mailbox_id))
+        return sum(row.created_at > after and row.forwarded_by is not None for row in ours)
+
     async def of_thread(self, tenant_id: str, thread_id: str, limit: int) -> list[Message]:
         """Oldest first."""
         found = [row for row in self.rows if (row.tenant_id, row.thread_id) == (tenant_id, thread_id)]
