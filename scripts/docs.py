@@ -71,6 +71,8 @@ FIELDS: dict[EventType, str] = {
     EventType.MESSAGE_FLAGGED: RECEIVED,
     EventType.MESSAGE_REJECTED: "message_id approval_id note",
     EventType.MESSAGE_QUEUED: "message_id thread_id rfc_message_id subject to recipients send_at",
+    EventType.MESSAGE_FORWARDED: "message_id thread_id forward_id recipient forwarded_as status",
+    EventType.MESSAGE_NOT_FORWARDED: "message_id thread_id forward_id recipient reason",
     EventType.MESSAGE_HELD: "message_id thread_id approval_id subject to reasons expires_at",
     EventType.MESSAGE_SENT: ATTEMPT,
     EventType.MESSAGE_DELIVERED: ATTEMPT,

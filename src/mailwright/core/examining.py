@@ -23,6 +23,7 @@ from mailwright.mail.address import Address, AddressList, parse_address_list
 from mailwright.mail.dsn import is_automatic
 from mailwright.mail.header import Header, Raw, parse_header
 from mailwright.mail.questions import Asks, together
+from mailwright.mail.received import LOOP_MARKER
 from mailwright.mail.references import MessageIds, message_ids
 from mailwright.mail.words import decode_unstructured
 from mailwright.mailauth import provenance
@@ -34,7 +35,6 @@ from mailwright.mailauth.summary import summary
 READ = 4 * EVENT_TEXT  # bytes, of which that many characters are made in any script
 _SPECIAL = re.compile(r"[()<>\\;]")
 _date = lru_cache(maxsize=4)(formatdate)  # of this second, for all messages that come in it
-MARKER = "x-loop"  # of a mailbox that hands a message on by a rule: its own address
 MAX_ADDRESSES = 200  # of To and of Cc, kept as facts
 
 
@@ -142,7 +142,7 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
         suspicious=dmarc.disposition == SUSPICIOUS,
         identity=identity,
         identity_aligned=_aligned(identity, dmarc),
-        forwarded_from=tuple(field.value.strip().lower()[:320] for field in header.all(MARKER)[:MAX_ADDRESSES]),
+        forwarded_from=tuple(field.value.strip().lower()[:320] for field in header.all(LOOP_MARKER)[:MAX_ADDRESSES]),
     )
 
 

@@ -261,11 +261,16 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         digest=approvals.digest(facts.content, (mailbox.address,), mode=mailbox.oversight_mode, send_at=None) if held else None,
         attachments=facts.attachments,
     )
+    return await _settle(tx, ports, mailbox, message, facts)
+
+
+async def _settle(tx: Tx, ports: Ports, mailbox: Mailbox, message: Message, facts: Examined) -> str:
+    """Keep the message, hand it on where a rule says so, or both; the id of what is there then."""
     verdicts = await forwarding.judge(tx, ports, mailbox, message, facts)
     if any(one.leaves for one in verdicts):
         return (await forwarding.hand_on(tx, ports, mailbox, message, verdicts))[0]
     await tx.messages.add(message)
-    if apart and not held:
+    if mailbox.forwards and message.status is not MessageStatus.HELD:
         await threads.reveal(tx, message)
     await _tell(tx, ports, message, facts)
     await audit.record(tx, ports, system(mailbox.tenant_id), "message.received", message.id, {"size": message.size}, of=mailbox)

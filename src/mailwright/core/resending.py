@@ -3,7 +3,7 @@
 Standards: RFC 5322 §3.6.6 (Resent-*), RFC 8617 §5.1 (ARC), RFC 9228 (Delivered-To); DS-6, SM-8.
 From top to bottom: an ARC set of the mailbox's domain, by which the next host can know what we saw; Resent-* and the marker
 of our own forwards; the trace of the arrival. From is kept and no byte below is changed, so that the author's DKIM signature,
-and with it DMARC, holds. We sign nothing ourselves: the words are not ours (docs/decisions/).
+and with it DMARC, holds. We sign nothing ourselves: the words are not ours (decision 0022).
 Not here: the return path (delivery.py), which rule applies (forwarding.py).
 """
 
@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from email.utils import formatdate
 
-from mailwright.core.examining import MARKER
 from mailwright.core.model import Domain, Mailbox, Message
 from mailwright.core.signing import signing_keys
 from mailwright.mail.header import Header, parse_header
+from mailwright.mail.received import LOOP_MARKER
 from mailwright.mailauth import arc, authres
 from mailwright.mailauth.arc.fields import read_chain
 from mailwright.mailauth.dkim.signature import parse_signature
@@ -47,7 +47,7 @@ def _resent(message: Message, mailbox: Mailbox, recipient: str, now: int) -> byt
         f"Resent-From: {mailbox.address}",
         f"Resent-To: {recipient}",
         f"Resent-Message-ID: <{unique}@{host}>",
-        f"{MARKER.title()}: {mailbox.address}",
+        f"{LOOP_MARKER.title()}: {mailbox.address}",
     )
     return "".join(f"{line}\r\n" for line in lines).encode()
 
@@ -61,7 +61,7 @@ def _unsigned(own: bytes, header: Header) -> bytes:
     # RFC 6376 §5.4.2: a signature may cover a field that was not there (Exim and rspamd do so with Resent-*): adding one
     # would break it. These fields are a courtesy, and the signature is what DMARC stands on.
     covered = {name for field in header.all("dkim-signature") for name in parse_signature(field).names}
-    covered &= {"resent-date", "resent-from", "resent-to", "resent-message-id", MARKER, "delivered-to"}
+    covered &= {"resent-date", "resent-from", "resent-to", "resent-message-id", LOOP_MARKER, "delivered-to"}
     kept = [field.raw for field in parse_header(own).fields if field.name not in covered]
     return b"".join(raw if raw.endswith(b"\r\n") else raw + b"\r\n" for raw in kept) if covered else own
 

@@ -18,6 +18,7 @@ from mailwright.mail.comments import comment_end
 from mailwright.mail.dates import parse_date
 
 MAX_TEXT = 8 * 1024
+LOOP_MARKER = "x-loop"  # by no standard, and old: of a mailbox that hands a message on by a rule, its own address
 
 _CLAUSES = frozenset(["from", "by", "via", "with", "id", "for"])
 _GREETINGS = frozenset(["helo", "ehlo", "lhlo"])

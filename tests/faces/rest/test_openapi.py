@@ -92,7 +92,10 @@ async def things(world: Any) -> dict[str, str]:
     listed = (await world.call("POST", "/v1/suppressions", {"address": "old@there.example"})).json()
     made = (await world.call("POST", "/v1/api-keys", {"name": "old", "role": "auditor"})).json()
     approval = (await world.call("GET", f"/v1/approvals/{held['approval_id']}")).json()
+    path = f"/v1/mailboxes/{world.ours.mailbox.id}/forwards"
+    rule = (await world.call("POST", path, {"to": "grace@there.example"})).json()
     return {
+        "forward_id": rule["id"],
         "domain_id": world.ours.domain.id,
         "agent_id": world.ours.mailbox.agent_id,
         "mailbox_id": world.ours.mailbox.id,

@@ -50,6 +50,7 @@ async def test_tenants_are_managed_by_whoever_runs_the_server_alone(world):
 
 
 BODIES = {
+    "forwards.add": {"to": "grace@there.example"},
     "messages.send": {"to": "bob@there.example"},
     "messages.forward": {"to": "bob@there.example"},
     "approvals.approve": {"digest": "x"},
@@ -65,7 +66,10 @@ async def foreign_ids(world: Any) -> dict[str, str]:
     held = {"to": "bob@there.example", "text": "x", "oversight_mode": "gated_send"}
     sent = await world.call("POST", f"/v1/mailboxes/{world.theirs.mailbox.id}/send", held, key=key)
     listed = await world.call("POST", "/v1/suppressions", {"address": "gone@there.example"}, key=key)
+    forwards = f"/v1/mailboxes/{world.theirs.mailbox.id}/forwards"
+    rule = await world.call("POST", forwards, {"to": "grace@there.example"}, key=key)
     return {
+        "forward_id": rule.json()["id"],
         "domain_id": world.theirs.domain.id,
         "agent_id": world.theirs.mailbox.agent_id,
         "mailbox_id": world.theirs.mailbox.id,
