@@ -111,6 +111,7 @@ def settings_of(config: Config, *, secret: bytes, public_url: str) -> Settings:
         approval_hours=config.policy.approval_hours,
         forwards_per_hour=config.policy.forwards_per_hour,
         delivery_hours=config.delivery.hours,
+        mta_sts=config.smtp.mta_sts,
         delivery_port=config.delivery.port,
         honor_reject=config.policy.honor_reject,
         trusted_sealers=config.policy.trusted_sealers,

@@ -66,6 +66,14 @@ class Smtp(Struct, frozen=True, forbid_unknown_fields=True):
         int,
         _about("Processes that speak SMTP and check what comes in; 0: only this one; -1: one for each processor.", ge=-1),
     ] = -1
+    mta_sts: Annotated[
+        str,
+        _about(
+            "What this server's domains promise to senders by MTA-STS: enforce, once `tls_certificate` is one that everybody "
+            "accepts; testing; or none, which takes a promise back.",
+            pattern="^(enforce|testing|none)$",
+        ),
+    ] = "testing"
     connections_limit: Annotated[int, _about("Connections at once, all peers together.", ge=1)] = 1000
     connections_per_ip: Annotated[
         int, _about("Connections at once from one IPv4 address or IPv6 /64; wider networks get 3 and 9 times that.", ge=1)

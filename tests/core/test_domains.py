@@ -30,6 +30,7 @@ e1._domainkey.there.example TXT v=DKIM1; k=ed25519; p=BBBB
 _dmarc.there.example TXT v=DMARC1; p=quarantine; rua=mailto:dmarc@there.example
 bounce.there.example MX 10 mx.agents.example
 bounce.there.example TXT {SPF}
+_smtp._tls.there.example TXT v=TLSRPTv1; rua=mailto:dmarc@there.example
 """
 RSA, ED = "r1._domainkey.there.example", "e1._domainkey.there.example"
 DMARC, BOUNCE = "_dmarc.there.example", "bounce.there.example"
@@ -54,6 +55,7 @@ def test_what_to_publish():
         ("TXT", DMARC, "v=DMARC1; p=quarantine; rua=mailto:dmarc@there.example", "dmarc"),
         ("MX", BOUNCE, "10 mx.agents.example", "return_path_mx"),
         ("TXT", BOUNCE, SPF, "return_path_spf"),
+        ("TXT", "_smtp._tls.there.example", "v=TLSRPTv1; rua=mailto:dmarc@there.example", "tls_reports"),
     ] == [(one.type, one.name, one.value, one.purpose) for one in records(DOMAIN, SETTINGS)]
 
 

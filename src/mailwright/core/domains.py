@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
-from mailwright.core import audit, identity
+from mailwright.core import audit, identity, promises
 from mailwright.core.accounts import system
 from mailwright.core.errors import AlreadyExists, InUse, InvalidInput, NotFound
 from mailwright.core.events import EventType, publish
@@ -22,7 +22,7 @@ from mailwright.core.model import Alignment, Caller, DkimKey, Domain, Json, KeyS
 from mailwright.core.ports import Ports, Settings, Tx
 from mailwright.mail.address import Address, InvalidAddress, domain_to_ascii, parse_mailbox
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, ask_all, together
-from mailwright.mailauth import dkim, dmarc, spf
+from mailwright.mailauth import dkim, dmarc, mta_sts, spf
 
 
 class Unchanged(Enum):
@@ -40,6 +40,7 @@ OWNED_ELSEWHERE = (
     "All records are in place, but the name is owned by another tenant of this server, whose DKIM keys are published too: "
     "take those out, and verify again."
 )
+OTHER_STS = "it announces another policy than the one that is served here: senders keep to the one that they know"
 LOST = "Another tenant has shown to own the name, and no DKIM key of yours is published any more."
 
 
@@ -63,13 +64,17 @@ class Purpose(StrEnum):
     RETURN_PATH_SPF = "return_path_spf"
     IDENTITY = "identity"
     IDENTITY_POLICY = "identity_policy"
+    MTA_STS = "mta_sts"
+    MTA_STS_HOST = "mta_sts_host"
+    TLS_REPORTS = "tls_reports"
 
     @property
     def required(self) -> bool:
-        """Whether mail waits for it. Receivers that know nothing of agents lose nothing where it is missing."""
-        return self not in (Purpose.IDENTITY, Purpose.IDENTITY_POLICY)
+        """Whether mail waits for it. Receivers that know nothing of agents, or of MTA-STS, lose nothing where it is missing."""
+        return self not in RECOMMENDED
 
 
+RECOMMENDED = (Purpose.IDENTITY, Purpose.IDENTITY_POLICY, Purpose.MTA_STS, Purpose.MTA_STS_HOST, Purpose.TLS_REPORTS)
 WHY = {
     Purpose.MX: "Mail to this domain comes here.",
     Purpose.SPF: "These hosts, and no others, send for the domain.",
@@ -79,6 +84,9 @@ WHY = {
     Purpose.RETURN_PATH_SPF: "SPF passes for the return path, which receivers check first.",
     Purpose.IDENTITY: "Recommended: anybody can check which agent wrote a message, and who allowed it.",
     Purpose.IDENTITY_POLICY: "Optional: agents' mail of this domain without a signed identity is not from its agents.",
+    Purpose.MTA_STS: "Recommended: senders learn that mail to this domain comes in over TLS, and that they may insist on it.",
+    Purpose.MTA_STS_HOST: "Where senders fetch that promise; the name must be in the certificate of the API.",
+    Purpose.TLS_REPORTS: "Recommended: senders report when they could not reach this domain over TLS.",
 }
 
 
@@ -137,7 +145,17 @@ def records(domain: Domain, settings: Settings) -> tuple[Record, ...]:
         Record(RecordType.MX, bounce, f"10 {settings.hostname}", Purpose.RETURN_PATH_MX),
         Record(RecordType.TXT, bounce, sends, Purpose.RETURN_PATH_SPF),
         *who,
+        *_promises(domain, settings),
     )
+
+
+def _promises(domain: Domain, settings: Settings) -> list[Record]:
+    found = [Record(RecordType.TXT, f"_smtp._tls.{domain.name}", promises.report_record(domain), Purpose.TLS_REPORTS)]
+    if host := promises.policy_host(settings):
+        announced = promises.policy_record(settings)
+        found.append(Record(RecordType.TXT, f"_mta-sts.{domain.name}", announced, Purpose.MTA_STS))
+        found.append(Record(RecordType.CNAME, f"{promises.LABEL}.{domain.name}", host, Purpose.MTA_STS_HOST))
+    return found
 
 
 def _spf_value(settings: Settings) -> str:
@@ -210,6 +228,10 @@ def _check(record: Record, reply: Answer, verdicts: dict[str, spf.SpfVerdict]) -
             return _check_policy(record, reply)
         case Purpose.DMARC:
             return _check_dmarc(record, reply)
+        case Purpose.MTA_STS:
+            return _check_sts(record, reply)
+        case Purpose.MTA_STS_HOST | Purpose.TLS_REPORTS:
+            return _check_there(record, reply)
 
 
 def _check_mx(record: Record, reply: Answer) -> Check:
@@ -242,6 +264,20 @@ def _check_policy(record: Record, reply: Answer) -> Check:
         return Check(record, Found.MISSING, (), "the policy is not published")
     same = "".join(record.value.split()) in {"".join(text.split()).rstrip(";") for text in reply.records}
     return Check(record, Found.VALID if same else Found.INVALID, reply.records, "" if same else "it says something else")
+
+
+def _check_sts(record: Record, reply: Answer) -> Check:
+    if not reply.records:
+        return Check(record, Found.MISSING, (), "the policy is not announced, so senders do not look for it")
+    same = mta_sts.policy_id(reply.records) == mta_sts.parse_record(record.value)
+    return Check(record, Found.VALID if same else Found.INVALID, reply.records, "" if same else OTHER_STS)
+
+
+def _check_there(record: Record, reply: Answer) -> Check:
+    """Something of the kind will do: reports may go elsewhere, and another host may serve the policy."""
+    kind = record.value.partition(";")[0] if record.type is RecordType.TXT else ""
+    found = tuple(text for text in reply.records if text.startswith(kind))
+    return Check(record, Found.VALID, found, "") if found else Check(record, Found.MISSING, (), "there is no such record")
 
 
 def _check_key(record: Record, reply: Answer) -> Check:

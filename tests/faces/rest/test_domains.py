@@ -147,3 +147,11 @@ async def test_a_domain_is_somebodys_alone_and_goes_when_nobody_lives_there(worl
     gone = await world.call("DELETE", path)
     assert (204, b"") == (gone.status_code, gone.content)
     assert "content-length" not in gone.headers
+
+
+async def test_the_promise_of_a_domain_is_served_by_its_host_and_needs_no_key(world):
+    path = "/.well-known/mta-sts.txt"
+    served = await world.http.get(path, headers={"Host": "mta-sts.ours.example.com"})
+    assert (200, "text/plain") == (served.status_code, served.headers["content-type"])
+    assert served.text.startswith("version: STSv1\r\nmode: testing\r\nmx: ")
+    assert 404 == (await world.http.get(path, headers={"Host": "mta-sts.elsewhere.example"})).status_code

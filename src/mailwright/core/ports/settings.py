@@ -25,4 +25,5 @@ class Settings:
     trusted_sealers: tuple[str, ...] = ()  # whose ARC seals may excuse a DMARC failure
     require_alignment: bool = True
     allow_private_hosts: bool = False  # deliver to loopback and private addresses: local use only
+    mta_sts: str = "testing"  # what our domains promise to those who send to them: enforce, testing or none
     delivery_port: int = 25  # of other servers: anything else is for local use only

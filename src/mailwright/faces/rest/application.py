@@ -16,7 +16,8 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from mailwright.contract.operations import OPERATIONS
-from mailwright.core.errors import ExaminationFailed, StorageBusy
+from mailwright.core import promises
+from mailwright.core.errors import ExaminationFailed, NotFound, StorageBusy
 from mailwright.core.ports import Ports, Tx
 from mailwright.faces.rest import pages
 from mailwright.faces.rest.answers import Reply
@@ -103,8 +104,19 @@ def _pages(ports: Ports, registry: CollectorRegistry, receiving: Callable[[], bo
         _Placed("/llms.txt", Page("llms", for_programs)),
         _Placed("/healthz", Page("healthz", lambda: Reply(200, b'{"status":"ok"}'))),
         _Placed("/readyz", Page("readyz", _readiness(ports, receiving))),
+        _Placed(promises.PATH, Page("mta_sts", _promise(ports), by_host=True)),
         _Placed("/metrics", Page("metrics", lambda: Reply(200, generate_latest(registry), PROMETHEUS), inside=True)),
     ]
+
+
+def _promise(ports: Ports) -> Callable[[str], Awaitable[Reply]]:
+    async def promise(host: str) -> Reply:
+        found = await promises.served(ports, host)
+        if found is None:
+            raise NotFound("No domain of this server is meant: the Host field must be mta-sts.<domain>.")
+        return Reply(200, found.encode(), b"text/plain")
+
+    return promise
 
 
 def _readiness(ports: Ports, receiving: Callable[[], bool]) -> Callable[[], Awaitable[Reply]]:

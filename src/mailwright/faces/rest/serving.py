@@ -50,7 +50,8 @@ class Page:
     """A page or a probe that is no operation; it needs no key."""
 
     name: str
-    make: Callable[[], Any]  # gives a Reply, or awaits one
+    make: Callable[..., Any]  # gives a Reply, or awaits one
+    by_host: bool = False  # `make` takes the Host field
     inside: bool = False  # for those networks only that may see how the server is
 
 
@@ -143,7 +144,7 @@ async def _answer(desk: Desk, visit: Visit) -> None:
         visit.name = route.name
         if route.inside and not _inside(desk, scope):
             raise MissingPermission("This page is for the networks in `api.metrics_from`.")
-        made = route.make()
+        made = route.make(_host(scope)) if route.by_host else route.make()
         await _tell(visit, made if isinstance(made, Reply) else await made)
         return
     operation, foreign = route.operation, route.foreign
@@ -182,6 +183,10 @@ def _inside(desk: Desk, scope: Scope) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return any((mapped or address) in network for network in desk.networks)
+
+
+def _host(scope: Scope) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
 
 
 def _options(desk: Desk, path: str) -> Reply:
