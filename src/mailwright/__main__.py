@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mailwright import __version__
-from mailwright.commands import configuration, doctor, identity, judging, keeping, mcp, server, session, signing, verbs
+from mailwright.commands import configuration, doctor, identity, judging, keeping, mcp, reading, server, session, signing, verbs
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -17,7 +17,7 @@ cli = typer.Typer(
     rich_markup_mode=None,  # its help takes 0.2 s to be imported
     help="Real mailboxes for AI agents.",
 )
-for group in (server, mcp, configuration, doctor, keeping, session, judging, identity, signing, verbs):
+for group in (server, mcp, configuration, doctor, keeping, session, judging, reading, identity, signing, verbs):
     group.add(cli)
 
 

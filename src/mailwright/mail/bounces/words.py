@@ -103,4 +103,4 @@ def _squeezed(said: str, address: str) -> str:
         text = re.sub(r"^([45]\d\d)[ :-]{1,3}", r"\1 ", text)
     elif not _STATUS.search(text):
         text = said if len(text.strip()) < 20 else text
-    return " ".join(text.split())[:MAX_DIAGNOSTIC].lstrip(" :>),.\"'")
+    return " ".join(text.split())[:MAX_DIAGNOSTIC].strip(" :<>),.\"'")
