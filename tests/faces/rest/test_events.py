@@ -242,6 +242,40 @@ async def test_many_streams_are_told_at_once_and_each_of_its_own(world):
             assert wanted == numbers([json.loads(one.data) for one in await take(events, len(wanted))])
 
 
+async def test_a_stream_is_woken_for_its_own_mailbox_alone(world):
+    bell, tenant_id, own = streaming.Bell(world.ports.store), world.ours.tenant_id, world.ours.mailbox.id
+    first = bell.next(tenant_id)
+    await happen(world, 1)
+    await asyncio.wait_for(first, 5)
+    anything, mine, others = bell.next(tenant_id), bell.next(tenant_id, own), bell.next(tenant_id, "mbx_another")
+    await happen(world, 2)
+    await asyncio.wait_for(anything, 5)
+    bell.closing = True
+    assert (True, False) == (mine.done(), others.done())
+    bell.close()
+    assert others.done()
+
+
+async def test_where_too_much_happened_at_once_to_look_through_all_are_woken(world, monkeypatch):
+    monkeypatch.setattr(streaming, "NEWS", 1)
+    bell, tenant_id = streaming.Bell(world.ports.store), world.ours.tenant_id
+    first = bell.next(tenant_id)
+    await happen(world, 1)
+    await asyncio.wait_for(first, 5)
+    others = bell.next(tenant_id, "mbx_another")
+    await happen(world, 2)
+    await asyncio.wait_for(others, 5)
+    bell.close()
+
+
+async def test_who_waits_no_more_is_not_kept(world):
+    bell = streaming.Bell(world.ports.store)
+    for number in range(100):
+        bell.next(world.ours.tenant_id, f"mbx_{number}")
+    assert 0 == len(bell._rings[world.ours.tenant_id])
+    bell.close()
+
+
 async def test_an_idle_stream_shows_signs_of_life(world):
     async with served(world) as server, httpx2.AsyncClient(timeout=5) as http:
         fields = {"authorization": f"Bearer {world.ours.keys['operator']}"}

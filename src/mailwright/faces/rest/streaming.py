@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from starlette.types import Receive, Send
 
@@ -24,6 +25,7 @@ from mailwright.core.model import Caller, Event
 from mailwright.core.ports import Ports, Store, Topic, Tx
 
 PAGE = 50  # events read at once
+NEWS = 500  # events looked through for whom they concern; beyond that all are rung for
 MAX_STREAMS = 50  # of one key at a time
 READY = "stream.ready"
 
@@ -39,28 +41,31 @@ class Pace:
 
 @dataclass(slots=True)
 class Bell:
-    """Rings for a tenant's streams when its part of the event log grows, and for all when the server closes.
+    """Rings for the streams of a mailbox or a tenant when their part of the log grows, and for all when the server closes.
 
-    One task waits for the store; after a commit it looks once at the log's end for each tenant that is listened to.
+    One task waits for the store; after a commit it looks once at the log's end for each tenant that is listened to. A stream is
+    rung for only where it is concerned: with a thousand of them each would read the log for every event otherwise.
     """
 
     store: Store
     pace: Pace = field(default_factory=Pace)
     closing: bool = False
     streams: Counter[str] = field(default_factory=Counter)
-    _rings: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    # By tenant and mailbox (None: all of its mailboxes). Weak: what nobody waits for any more is not rung for.
+    _rings: dict[str, WeakValueDictionary[str | None, asyncio.Future[None]]] = field(default_factory=dict)
     _ends: dict[str, int] = field(default_factory=dict)
     _version: int = 0
     _task: asyncio.Task[None] | None = None
 
-    def next(self, tenant_id: str) -> asyncio.Future[None]:
-        """What is done at the tenant's next ring. Take it before reading, so that nothing falls in between."""
+    def next(self, tenant_id: str, mailbox_id: str | None = None) -> asyncio.Future[None]:
+        """What is done at the next ring of the tenant, or of its mailbox. Take it before reading: nothing falls in between."""
         if self._task is None or self._task.done():
             self._version = self.store.version(Topic.EVENTS)
             self._task = asyncio.create_task(self._watch(), name="event bell")
-        ring = self._rings.get(tenant_id)
+        rings = self._rings.setdefault(tenant_id, WeakValueDictionary())
+        ring = rings.get(mailbox_id)
         if ring is None:
-            ring = self._rings[tenant_id] = asyncio.get_running_loop().create_future()
+            ring = rings[mailbox_id] = asyncio.get_running_loop().create_future()
         return ring
 
     async def _watch(self) -> None:
@@ -73,20 +78,23 @@ class Bell:
             await asyncio.sleep(4 * (loop.time() - started))  # looking takes a fifth of the time at most
 
     async def _look(self) -> None:
-        listening = list(self._rings)
+        self._rings = {tenant_id: rings for tenant_id, rings in self._rings.items() if rings}
+        listening, known = list(self._rings), self._ends
 
-        async def ends(tx: Tx) -> dict[str, int]:
-            return {tenant_id: await tx.events.last(tenant_id) for tenant_id in listening}
+        async def news(tx: Tx) -> dict[str, tuple[int, set[str | None] | None]]:
+            return {tenant_id: await _news(tx, tenant_id, known.get(tenant_id)) for tenant_id in listening}
 
-        known, self._ends = self._ends, await self.store.read(ends)
-        for tenant_id, end in self._ends.items():
-            if known.get(tenant_id) != end:
-                self._ring(tenant_id)
+        found = await self.store.read(news)
+        self._ends = {tenant_id: end for tenant_id, (end, _) in found.items()}
+        for tenant_id, (_, concerned) in found.items():
+            self._ring(tenant_id, concerned)
 
-    def _ring(self, tenant_id: str) -> None:
-        ring = self._rings.pop(tenant_id, None)
-        if ring is not None and not ring.done():
-            ring.set_result(None)
+    def _ring(self, tenant_id: str, mailboxes: set[str | None] | None = None) -> None:
+        rings = self._rings.get(tenant_id)
+        for mailbox_id in list(rings or ()) if mailboxes is None else mailboxes:
+            ring = rings.pop(mailbox_id, None) if rings else None
+            if ring is not None and not ring.done():
+                ring.set_result(None)
 
     def close(self) -> None:
         """End all streams soon."""
@@ -108,6 +116,14 @@ class Bell:
             self.streams[actor] -= 1
             if not self.streams[actor]:
                 del self.streams[actor]
+
+
+async def _news(tx: Tx, tenant_id: str, known: int | None) -> tuple[int, set[str | None] | None]:
+    """The end of a tenant's log, and whom it concerns that it grew; None for all, where that is not known."""
+    rows = await tx.events.after(tenant_id, known, None, (), NEWS) if known is not None else []
+    if known is None or len(rows) == NEWS:
+        return await tx.events.last(tenant_id), None
+    return (rows[-1].cursor, {None, *(row.mailbox_id for row in rows)}) if rows else (known, set())
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +185,7 @@ async def _chunks(
             checked = loop.time()
         if bell.closing:
             return
-        ring = bell.next(what.caller.tenant_id)
+        ring = bell.next(what.caller.tenant_id, what.mailbox_id)
         found = await read_after(ports, what.caller, at, mailbox_id=what.mailbox_id, types=what.types, limit=PAGE)
         if found:
             at = found[-1].cursor
