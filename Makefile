@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What Python has compiled once it finds again, whatever the environment says: half of the time of a short run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: local test unit lint crash docs lock fuzz conformance clean help
+.PHONY: local test unit lint crash bench docs lock fuzz conformance clean help
 
 help:  ## show this menu
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -26,13 +26,17 @@ unit: $(VENV)/.ready  ## the unit tests alone: seconds; without property tests a
 		tests/contract tests/core tests/mail tests/mailauth tests/wire $(ARGS)
 
 lint: $(VENV)/.ready  ## ruff, mypy strict, import-linter
-	@$(BIN)/ruff check src tests crash
-	@$(BIN)/ruff format --check src tests crash
+	@$(BIN)/ruff check src tests crash bench
+	@$(BIN)/ruff format --check src tests crash bench
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
 crash: $(VENV)/.ready  ## kill and starve a server for ROUNDS=… rounds from SEED=… on, and count what it owes
 	@PYTHONPATH=.:tests $(BIN)/python -m crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+bench: $(VENV)/.ready  ## measure beside peers: ONLY=inbound REPEATS=5; ARGS=--profile, or --write for docs/bench.md
+	@scripts/peers
+	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY)) $(if $(REPEATS),--repeats $(REPEATS)) $(ARGS)
 
 docs: $(VENV)/.ready  ## write the generated pages under docs/ again
 	@$(BIN)/python scripts/docs.py
