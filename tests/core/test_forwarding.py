@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
 
+import dkim as dkimpy
 import pytest
 
 from mailwright.core import forwarding, suppression
@@ -17,6 +19,7 @@ from mailwright.core.receiving import recipient
 from mailwright.core.sending import IN_MEMORY
 from mailwright.mail.address import Address
 from mailwright.mail.header import parse_header
+from mailwright.mail.questions import Question, RecordType
 from mailwright.mailauth import arc
 from mailwright.testing import Internet
 
@@ -176,6 +179,16 @@ def test_without_a_copy_the_forward_is_all_that_stays(internet):
     (copy,) = ada.sent()
     assert (copy.id, copy.id) == tuple(internet.events("message.forwarded")[0].data[k] for k in ("message_id", "forwarded_as"))
     assert ["queued", "forwarded", "delivered"] == [e.outcome for e in copy.timeline() if e.stage != "authentication"]
+
+
+@pytest.mark.parametrize("other", [{"keep_copy": True}, {"to": "gone@elsewhere.example", "keep_copy": False}])
+def test_a_copy_stays_where_one_rule_wants_it_or_can_not_do_without(internet, other):
+    ada = internet.agent("ada")
+    overseen(ada, lambda tx: suppression.add(tx, internet.ports, ada.operator, "gone@elsewhere.example", "manual"))
+    forward(ada, DAVE, keep_copy=False)
+    forward(ada, **other)
+    internet.person(BOB).write(ada.address, "Tea?")
+    assert (["Tea?"], 1) == ([mail.subject for mail in ada.inbox()], len(internet.person(DAVE).inbox()))
 
 
 def test_what_can_not_go_on_stays_though_no_copy_was_wanted(internet):
@@ -458,3 +471,28 @@ def test_a_rule_that_is_gone_sends_nothing_on(internet, ada):
     )
     with pytest.raises(NotFound):
         overseen(ada, take_away)
+
+
+# --- as others see it -----------------------------------------------------------------------------------------------------
+
+
+def test_another_implementation_finds_the_authors_signature_and_our_seals_valid():
+    """dkimpy, which goes by the clock on the wall; the author is at another server, and a third one forwards, too."""
+    internet = Internet(at=int(time.time()) * 1000)
+    ada = internet.agent("ada")
+    forward(ada)
+    author = internet.server("second.example").agent("eva")
+    middle = internet.server("middle.example").agent("max")
+    forward(middle, ada.address)
+    sent = author.send(to=middle.address, subject="Tea?", text="At four?")
+    letter = internet.person(CAROL).letter(sent)
+
+    def txt(name, timeout=5):
+        found = internet.dns(Question(name.decode().rstrip("."), RecordType.TXT)).records
+        return found[0].encode() if found else None
+
+    rsa = next(place for place, field in enumerate(letter.header.all("dkim-signature")) if b"rsa-sha256" in field.raw)
+    assert dkimpy.DKIM(letter.raw).verify(idx=rsa, dnsfunc=txt)
+    status, sets, reason = dkimpy.ARC(letter.raw).verify(dnsfunc=txt)
+    assert (b"pass", 2, "success") == (status, len(sets), reason)
+    assert "pass" == letter.verdicts["dmarc"]

@@ -101,10 +101,10 @@ class Verdict:
     decision: policy.Decision | str
     digest: str = ""
 
-    @property
-    def leaves(self) -> bool:
-        """Whether it goes at once, and nothing shall stay."""
-        return isinstance(self.decision, policy.Send) and not self.rule.keep_copy
+
+def leaves(verdicts: Sequence[Verdict]) -> bool:
+    """Whether nothing stays: every rule that applies wants no copy, and what it wants is done at once."""
+    return bool(verdicts) and all(isinstance(one.decision, policy.Send) and not one.rule.keep_copy for one in verdicts)
 
 
 async def judge(tx: Tx, ports: Ports, mailbox: Mailbox, message: Message, facts: Examined) -> list[Verdict]:
@@ -178,7 +178,7 @@ async def hand_on(tx: Tx, ports: Ports, mailbox: Mailbox, message: Message, verd
         else:
             told.append({"reason": one.decision.code if isinstance(one.decision, policy.Refuse) else one.decision})
     copies = [str(each["forwarded_as"]) for each in told if "forwarded_as" in each]
-    of = copies[0] if any(one.leaves for one in verdicts) else message.id
+    of = copies[0] if leaves(verdicts) else message.id
     for one, each in zip(verdicts, told, strict=True):
         await _tell(tx, ports, mailbox, replace(message, id=of), one.rule, each)
     return copies

@@ -22,9 +22,10 @@ class ForwardAdd(MailboxId, frozen=True, forbid_unknown_fields=True):
     """A rule to be made."""
 
     to: Annotated[Address, doc("Where mail goes on to.", example="grace@example.com")]
-    keep_copy: Annotated[bool, doc("Keep a copy in the mailbox and tell its agent; false: the forward is all that stays.")] = (
-        True
-    )
+    keep_copy: Annotated[
+        bool,
+        doc("Keep a copy in the mailbox and tell its agent; false: unless another rule does, the forward is all there is."),
+    ] = True
     header_from: Annotated[
         Author | None, doc("Only what this address wrote, or anybody at this domain and below it.", example="there.example")
     ] = None
