@@ -94,6 +94,8 @@ FIELDS: dict[EventType, str] = {
     EventType.MAILBOX_CREATED: "mailbox_id address oversight_mode",
     EventType.MAILBOX_PAUSED: "mailbox_id agent_id",
     EventType.MAILBOX_RESUMED: "mailbox_id agent_id",
+    EventType.REPORT_DMARC: "report_id domain organization begins_at ends_at verified_domain message_id messages passed",
+    EventType.REPORT_TLS: "report_id domain organization begins_at ends_at verified_domain message_id sessions failed",
     EventType.STORE_RESTORED: "made_at deliveries_unknown",
     EventType.WEBHOOK_TEST: "webhook_id",
     EventType.WEBHOOK_DISABLED: "webhook_id url",

@@ -13,11 +13,14 @@ BOUNCE = (
     b"<bob@there.example>:\r\nRemote host said: 550 5.1.1 User unknown\r\n--- Below this line is a copy of the message.\r\n"
 )
 DSN = (
-    b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n"
-    b"\r\nReporting-MTA: dns; a\r\n\r\nFinal-Recipient: rfc822; bob@there.example\r\nAction: failed\r\nStatus: 5.1.1\r\n--b--\r\n"
+    b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n"
+    b"Content-Type: message/delivery-status\r\n"
+    b"\r\nReporting-MTA: dns; a\r\n\r\n"
+    b"Final-Recipient: rfc822; bob@there.example\r\nAction: failed\r\nStatus: 5.1.1\r\n--b--\r\n"
 )
 ARF = (
-    b"Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\nContent-Type: message/feedback-report"
+    b"Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\n"
+    b"Content-Type: message/feedback-report"
     b"\r\n\r\nFeedback-Type: abuse\r\nOriginal-Rcpt-To: <bob@there.example>\r\n--b--\r\n"
 )
 DMARC = (

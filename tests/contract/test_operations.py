@@ -66,6 +66,7 @@ POST /v1/webhooks/{webhook_id}/rotate-secret
 GET /v1/suppressions
 POST /v1/suppressions
 DELETE /v1/suppressions/{suppression_id}
+GET /v1/reports
 PATCH /v1/domains/{domain_id}
 GET /v1/audit
 POST /v1/api-keys

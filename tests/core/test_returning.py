@@ -42,6 +42,30 @@ def test_a_bounce_ends_the_delivery_and_suppresses_a_dead_address(internet):
     assert ["delivery.delivered", "bounce.received"] == [entry.action for entry in internet.audit(subject=row.id)]
 
 
+WORDS = """From: MAILER-DAEMON@there.example\r\nSubject: failure notice\r\n\r\n<bob@there.example>:\r\n{}\r\n"""
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "suppressed"),
+    [
+        ("Remote host said: 550 5.1.1 User unknown", MessageStatus.BOUNCED, {BOB: "hard_bounce"}),
+        ("Remote host said: 552 5.2.2 Mailbox full", MessageStatus.BOUNCED, {}),
+        ("could not be delivered yet: it has been delayed, 450 4.2.0 later", MessageStatus.DELIVERED, {}),
+    ],
+)
+def test_a_bounce_in_no_standard_form_is_understood(internet, words, status, suppressed):
+    sent, _, letter = delivered(internet)
+    assert 250 == internet.inject(WORDS.format(words).encode(), to=letter.mail_from).code
+    assert (status, suppressed) == (sent.status, listed(internet))
+
+
+def test_a_bounce_is_told_with_its_class_and_remedy(internet):
+    sent, bob, _ = delivered(internet)
+    bob.bounce(sent, "5.2.2")
+    data = internet.events("message.bounced")[0].data
+    assert ("quota", "Mailbox full", True) == (data["class"], data["reason"], bool(data["remedy"]))
+
+
 def test_a_bounce_is_no_message_in_anybodys_mailbox(internet):
     sent, bob, _ = delivered(internet)
     bob.bounce(sent)

@@ -94,7 +94,17 @@ def test_a_message_that_bounced_later_and_was_complained_of(internet):
         ("complaint", "complained", "reported_as_spam"),
         ("delivery", "bounced", "returned_later"),
     ] == lines(sent)[2:]
-    assert {"enhanced": "5.1.1", "text": "5.1.1 said the host"} == sent.timeline()[-1].evidence
+    evidence = sent.timeline()[-1].evidence
+    assert ("5.1.1", "5.1.1 said the host", "hard") == (evidence["enhanced"], evidence["text"], evidence["class"])
+    assert evidence["remedy"]
+
+
+def test_a_refusal_is_explained(internet):
+    internet.person(BOB).answers("550 5.7.26 Multiple authentication checks failed")
+    sent = internet.agent("ada").send(to=BOB, subject="Tea?")
+    internet.run()
+    (evidence,) = [one.evidence for one in sent.timeline() if one.stage == "delivery"]
+    assert ("auth", True, True) == (evidence["class"], bool(evidence["reason"]), bool(evidence["remedy"]))
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,20 @@ WEBHOOK = m.Webhook(
 )
 WEBHOOK_DELIVERY = m.WebhookDelivery("wdl_1", OURS, "whk_1", 1, "evt_1", "pending", START, START)
 SUPPRESSION = m.Suppression("sup_1", OURS, "bob@there.example", "hard_bounce", START, "550 5.1.1", "msg_1")
+REPORT = m.Report(
+    "rpt_1",
+    OURS,
+    "dmarc",
+    "here.example",
+    "There",
+    "r-1",
+    {"records": [1, None]},
+    "msg_1",
+    START,
+    START - 9,
+    None,
+    "there.example",
+)
 ENTRY = m.AuditEntry(0, OURS, START, "system", "message.received", "msg_1", {"digest": "abc"}, "h" * 64)
 SAVED = SavedResponse("r" * 64, 202, b'{"id":"msg_1"}', START)
 

@@ -10,7 +10,22 @@ import pytest
 from mailwright.core.model import Active
 from mailwright.core.ports import Store, Taken
 
-from .examples import AGENT, DOMAIN, KEY, MAILBOX, OURS, SUPPRESSION, TENANT, THEIRS, WEBHOOK, adding, asking, ids, numbered
+from .examples import (
+    AGENT,
+    DOMAIN,
+    KEY,
+    MAILBOX,
+    OURS,
+    REPORT,
+    SUPPRESSION,
+    TENANT,
+    THEIRS,
+    WEBHOOK,
+    adding,
+    asking,
+    ids,
+    numbered,
+)
 
 NAMED = [
     ("keys", KEY, {"secret_hash": lambda n: str(n) * 64}),
@@ -18,6 +33,7 @@ NAMED = [
     ("agents", AGENT, {"name": lambda n: f"a{n}", "client_id": lambda n: f"c{n}"}),
     ("mailboxes", MAILBOX, {"address": lambda n: f"a{n}@here.example", "client_id": lambda n: f"c{n}"}),
     ("suppressions", SUPPRESSION, {"address": lambda n: f"a{n}@there.example"}),
+    ("reports", REPORT, {"report_id": lambda n: f"r-{n}"}),
     ("webhooks", WEBHOOK, {"client_id": lambda n: f"c{n}"}),
 ]
 
@@ -77,6 +93,7 @@ async def test_putting_a_row_that_is_not_there_is_a_mistake(store: Store, table:
         ("mailboxes", MAILBOX, {"id": "mbx_2", "client_id": None, "address": "aDA@here.example"}),
         ("mailboxes", MAILBOX, {"id": "mbx_2", "address": "other@here.example"}),
         ("suppressions", SUPPRESSION, {"id": "sup_2"}),
+        ("reports", REPORT, {"id": "rpt_2"}),
         ("webhooks", WEBHOOK, {"id": "whk_2"}),
     ],
 )

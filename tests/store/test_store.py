@@ -20,6 +20,7 @@ from .examples import (
     MAILBOX,
     MESSAGE,
     OURS,
+    REPORT,
     SUPPRESSION,
     TENANT,
     THEIRS,
@@ -181,6 +182,7 @@ TABLES = [
     ("approvals", APPROVAL),
     ("webhooks", WEBHOOK),
     ("suppressions", SUPPRESSION),
+    ("reports", REPORT),
 ]
 
 
@@ -196,7 +198,7 @@ async def test_another_tenants_row_is_as_good_as_none(store: Store, table: str, 
     with pytest.raises(KeyError):
         await store.write(lambda tx: getattr(tx, table).put(row))
     assert theirs == await asking(store, lambda tx: getattr(tx, table).get(THEIRS, row.id))
-    if table in ("keys", "domains", "agents", "mailboxes", "webhooks", "suppressions"):
+    if table in ("keys", "domains", "agents", "mailboxes", "webhooks", "suppressions", "reports"):
         assert [] == await asking(store, lambda tx: getattr(tx, table).page(OURS, None, 9))
     if table == "mailboxes":
         assert [] == await asking(store, lambda tx: tx.mailboxes.of_agent(OURS, MAILBOX.agent_id))

@@ -59,6 +59,8 @@ class EventType(StrEnum):
     MAILBOX_CREATED = "mailbox.created", "A mailbox was created."
     MAILBOX_PAUSED = "mailbox.paused", "A mailbox or its agent was paused: nothing leaves it."
     MAILBOX_RESUMED = "mailbox.resumed", "A paused mailbox may send again."
+    REPORT_DMARC = "report.dmarc", "A receiver reported how mail in the name of a domain fared (DMARC)."
+    REPORT_TLS = "report.tls", "A receiver reported how its TLS connections to a domain fared (RFC 8460)."
     STORE_RESTORED = (
         "store.restored",
         "The server was put back from a backup made at `made_at`: what happened between then and now is not in this log.",

@@ -493,6 +493,24 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What a receiver reported of a domain's mail: a DMARC aggregate report or a TLS report."""
+
+    id: str
+    tenant_id: str
+    kind: str  # dmarc | tls
+    domain: str
+    organization: str  # whoever wrote it, as it says
+    report_id: str  # its own, as its writer counts
+    content: Json
+    message_id: str  # that brought it
+    created_at: int
+    begins_at: int | None = None
+    ends_at: int | None = None
+    verified_domain: str | None = None  # that vouches for the message; None: nobody does
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One line of the log that only grows. `hash` covers the entry and the hash before it."""
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailwright.core import approvals, arrivals, audit, forwarding, policy, return_path, returning, threads, trust
+from mailwright.core import approvals, arrivals, audit, forwarding, policy, reports, return_path, returning, threads, trust
 from mailwright.core.accounts import system
 from mailwright.core.errors import RelayDenied, UnknownRecipient
 from mailwright.core.examining import Envelope as Envelope
 from mailwright.core.examining import Examined, delivered_to, examine, refuse_loops
 from mailwright.core.examining import Peer as Peer
 from mailwright.core.mailboxes import own_local_part
-from mailwright.core.model import Direction, Mailbox, Message, MessageStatus
+from mailwright.core.model import Direction, Json, Mailbox, Message, MessageStatus
 from mailwright.core.ports import Ports, Resolver, Settings, Spool, Tx
 from mailwright.core.sending import IN_MEMORY
 from mailwright.mail.arf import Complaint
@@ -48,6 +48,7 @@ class Arrival:
     recipients: tuple[Recipient, ...]
     report: Dsn | Complaint | None  # to a return path of ours
     examined: Examined | None  # None where nobody but return paths is meant
+    told: Json | None = None  # what it reports of our mail (reports.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ async def _lookup(tx: Tx, ports: Ports, local: str, domain: str) -> Recipient | 
     ours = await tx.domains.by_name(domain)
     if ours is None:
         raise RelayDenied(f"We do not accept mail for {domain[:100]}.")
-    if local in ("postmaster", "abuse"):
+    if local in ("postmaster", "abuse") or address == (ours.dmarc_rua or "").lower():
         users = await tx.mailboxes.of_domain(ours.tenant_id, ours.id, 1)
         return Recipient(address, users[0], role=True) if users else None
     return None
@@ -153,7 +154,8 @@ def look(raw: Raw, envelope: Envelope, recipients: Sequence[Recipient]) -> Asks[
     examined = None
     if report is None or len(returned) < len(recipients):
         examined = yield from examine(raw, envelope)
-    return Arrival(envelope.mail_from, tuple(recipients), report, examined)
+    told = reports.read(raw, examined.subject) if examined is not None else None
+    return Arrival(envelope.mail_from, tuple(recipients), report, examined, told)
 
 
 async def take(ports: Ports, arrival: Arrival, spool: Spool) -> Receipt:
@@ -173,7 +175,10 @@ async def take(ports: Ports, arrival: Arrival, spool: Spool) -> Receipt:
         ids = await _take_reports(tx, ports, returned, report, blob_id) if report is not None else []
         if arrival.examined is not None:
             filing = _Filing(arrival.mail_from, arrival.examined, blob_id, spool.size)
-            ids += [await _file(tx, ports, filing, one) for one in boxes.values()]
+            for one in boxes.values():
+                ids.append(await _file(tx, ports, filing, one))
+                if arrival.told is not None and one.mailbox is not None:
+                    await reports.take(tx, ports, one.mailbox, ids[-1], arrival.told, arrival.examined.verified_domain)
         if not ids:
             raise UnknownRecipient("The delivery that this return path was made for is gone.")
         return ids

@@ -16,9 +16,9 @@ from mailwright.core.delivery import dead_address
 from mailwright.core.events import EventType, publish
 from mailwright.core.model import Delivery, Json, Mailbox, MessageStatus
 from mailwright.core.ports import Ports, Tx
-from mailwright.mail import mime
+from mailwright.mail import bounces, mime
 from mailwright.mail.arf import Complaint, parse_complaint
-from mailwright.mail.dsn import Dsn, parse_dsn
+from mailwright.mail.dsn import Action, Dsn, RecipientStatus, parse_dsn, parse_status
 from mailwright.mail.header import Header, Raw
 
 KEPT = 400  # characters of a diagnostic
@@ -30,7 +30,23 @@ def read_report(header: Header, raw: Raw, mail_from: str) -> Dsn | Complaint | N
     root = mime.parse(raw, header)
     # RFC 3464 §2: a delivery report has the null reverse path; what has another is somebody's letter.
     report = parse_dsn(root) if mail_from == "" else None
-    return report or parse_complaint(root)
+    return report or parse_complaint(root) or (_in_words(root) if mail_from == "" else None)
+
+
+def _in_words(root: mime.Part) -> Dsn | None:
+    """A bounce in no standard form, as the report that it would be."""
+    found = bounces.read(root, "")
+    if found.kind is not bounces.Kind.BOUNCE:
+        return None
+    told = [
+        RecipientStatus(one.address, _action(one), parse_status(one.status), diagnostic=one.diagnostic)
+        for one in found.recipients
+    ]
+    return Dsn(tuple(told))
+
+
+def _action(one: bounces.Bounced) -> Action:
+    return Action.FAILED if one.final else Action.DELAYED
 
 
 async def addressee(tx: Tx, delivery_id: str) -> tuple[Mailbox, str | None] | None:
@@ -78,12 +94,17 @@ async def _bounced(tx: Tx, ports: Ports, row: Delivery, report: Dsn) -> None:
         "enhanced": enhanced,
         "text": text,
         "returned": True,
+        **bounces.as_json(bounces.explain(told.diagnostic, told.cause, _hosts(told, row), final=True)),
     }
     await publish(tx, ports, EventType.MESSAGE_BOUNCED, tenant_id=row.tenant_id, mailbox_id=row.mailbox_id, data=data)
     if enhanced and enhanced.startswith("5") and dead_address(None, enhanced):
         await suppression.add(
             tx, ports, system(row.tenant_id), row.recipient, "hard_bounce", detail=text, message_id=row.message_id
         )
+
+
+def _hosts(told: RecipientStatus, row: Delivery) -> tuple[str, ...]:
+    return tuple(host for host in (told.remote_mta, row.mx or "", row.recipient.rpartition("@")[2]) if host)
 
 
 async def _complained(tx: Tx, ports: Ports, row: Delivery, complaint: Complaint) -> None:

@@ -11,6 +11,8 @@ from enum import StrEnum
 from mailwright.core.messages import load
 from mailwright.core.model import Attempt, Caller, Event, Json, Message
 from mailwright.core.ports import Ports, Tx
+from mailwright.mail import bounces
+from mailwright.mail.dsn import parse_status
 
 
 class Stage(StrEnum):
@@ -91,7 +93,9 @@ async def of_message(ports: Ports, caller: Caller, message_id: str) -> list[Entr
 
 def _of_event(event: Event) -> Entry | None:
     if event.type == "message.bounced" and event.data.get("returned"):
-        evidence = {key: event.data.get(key) for key in ("enhanced", "text")}
+        evidence: Json = {
+            key: event.data.get(key) for key in ("enhanced", "text", "class", "reason", "remedy") if key in event.data
+        }
         recipient = event.data.get("recipient")
         return Entry(event.created_at, Stage.DELIVERY, "bounced", "returned_later", recipient, evidence=evidence)
     told = FROM_EVENTS.get(event.type)
@@ -128,5 +132,11 @@ def _of_attempt(attempt: Attempt, recipient: str | None) -> Entry:
         "text": attempt.text,
         "transcript": list(attempt.transcript),
     }
+    if outcome in ("deferred", "bounced") and attempt.text and reason != "tls_policy":
+        said = f"{attempt.code} {attempt.text}" if attempt.code else attempt.text
+        hosts = tuple(filter(None, (attempt.mx, (recipient or "").rpartition("@")[2])))
+        evidence |= bounces.as_json(
+            bounces.explain(said, parse_status(attempt.enhanced or ""), hosts, context="rcpt", final=not retryable)
+        )
     at = attempt.finished_at if attempt.finished_at is not None else attempt.started_at
     return Entry(at, Stage.DELIVERY, outcome, reason, recipient, retryable, evidence)

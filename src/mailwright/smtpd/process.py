@@ -128,6 +128,7 @@ class Desk:
             report if isinstance(report, Complaint) else None,
             b"" if name else bytes(spool.raw()),
             name,
+            arrival.told,
         )
 
 

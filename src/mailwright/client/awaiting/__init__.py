@@ -16,6 +16,7 @@ from mailwright.client.awaiting.identity import AsyncIdentity
 from mailwright.client.awaiting.keys import AsyncKeys
 from mailwright.client.awaiting.mailboxes import AsyncMailboxes
 from mailwright.client.awaiting.messages import AsyncMessages
+from mailwright.client.awaiting.reports import AsyncReports
 from mailwright.client.awaiting.send_email import AsyncEmail
 from mailwright.client.awaiting.suppressions import AsyncSuppressions
 from mailwright.client.awaiting.tenants import AsyncTenants
@@ -38,6 +39,7 @@ class Operations:
         self.events = AsyncEvents(line)
         self.webhooks = AsyncWebhooks(line)
         self.suppressions = AsyncSuppressions(line)
+        self.reports = AsyncReports(line)
         self.keys = AsyncKeys(line)
         self.tenants = AsyncTenants(line)
         self.audit = AsyncAudit(line)

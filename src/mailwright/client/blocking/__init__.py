@@ -15,6 +15,7 @@ from mailwright.client.blocking.identity import Identity
 from mailwright.client.blocking.keys import Keys
 from mailwright.client.blocking.mailboxes import Mailboxes
 from mailwright.client.blocking.messages import Messages
+from mailwright.client.blocking.reports import Reports
 from mailwright.client.blocking.send_email import Email
 from mailwright.client.blocking.suppressions import Suppressions
 from mailwright.client.blocking.tenants import Tenants
@@ -38,6 +39,7 @@ class Operations:
         self.events = Events(line)
         self.webhooks = Webhooks(line)
         self.suppressions = Suppressions(line)
+        self.reports = Reports(line)
         self.keys = Keys(line)
         self.tenants = Tenants(line)
         self.audit = Audit(line)

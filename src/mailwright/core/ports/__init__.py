@@ -11,7 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailwright.core.ports.accounts import Agents, Domains, Keys, Mailboxes, Tenants
-from mailwright.core.ports.log import Audit, AuditFilter, Events, Idempotency, Nonces, SavedResponse, Suppressions, Webhooks
+from mailwright.core.ports.log import (
+    Audit,
+    AuditFilter,
+    Events,
+    Idempotency,
+    Nonces,
+    Reports,
+    SavedResponse,
+    Suppressions,
+    Webhooks,
+)
 from mailwright.core.ports.machine import Clock, Cpu, Ids
 from mailwright.core.ports.mail import Approvals, MessageFilter, Messages, Queue, Threads
 from mailwright.core.ports.network import (
@@ -68,6 +78,7 @@ __all__ = [
     "Queue",
     "Rejected",
     "Report",
+    "Reports",
     "Resolver",
     "Route",
     "SavedResponse",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailwright.core.model import AuditEntry, Event, Suppression, Webhook, WebhookDelivery
+from mailwright.core.model import AuditEntry, Event, Report, Suppression, Webhook, WebhookDelivery
 from mailwright.core.ports.table import Table
 
 
@@ -51,6 +51,10 @@ class Webhooks(Table[Webhook], Protocol):
 class Suppressions(Table[Suppression], Protocol):
     async def matching(self, tenant_id: str, addresses: Sequence[str]) -> list[Suppression]: ...
     async def page(self, tenant_id: str, after: str | None, limit: int) -> list[Suppression]: ...
+
+
+class Reports(Table[Report], Protocol):
+    async def page(self, tenant_id: str, after: str | None, limit: int) -> list[Report]: ...
 
 
 @dataclass(frozen=True, slots=True)

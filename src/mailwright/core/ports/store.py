@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from mailwright.core.ports.accounts import Agents, Domains, Keys, Mailboxes, Tenants
-from mailwright.core.ports.log import Audit, Events, Idempotency, Nonces, Suppressions, Webhooks
+from mailwright.core.ports.log import Audit, Events, Idempotency, Nonces, Reports, Suppressions, Webhooks
 from mailwright.core.ports.mail import Approvals, Messages, Queue, Threads
 from mailwright.mail.header import Raw
 
@@ -73,6 +73,7 @@ class Tx(Protocol):
     events: Events
     webhooks: Webhooks
     suppressions: Suppressions
+    reports: Reports
     audit: Audit
     idempotency: Idempotency
     nonces: Nonces

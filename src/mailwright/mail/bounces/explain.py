@@ -117,6 +117,11 @@ def _readable(text: str) -> str:
     return text.encode("ascii").decode("iso2022_jp", "replace")
 
 
+def as_json(found: Explanation) -> dict[str, str]:
+    """An explanation, as callers are told it."""
+    return {"class": found.bounce_class.value, "reason": found.reason, "remedy": found.remedy}
+
+
 def _told(reply: SmtpReply, status: EnhancedStatus | None) -> bool:
     # What the refusing host says counts before what the reporting one makes of it, unless it says nothing by it.
     return reply.enhanced is not None and not (reply.enhanced.vague and status is not None and not status.vague)

@@ -67,6 +67,7 @@ class Bounced:
     status: str
     diagnostic: str
     explanation: Explanation
+    final: bool = True  # nobody goes on trying
 
     @property
     def hard(self) -> bool:

@@ -17,7 +17,7 @@ from mailwright.mail.bounces import notices
 from mailwright.mail.bounces.explain import explain
 from mailwright.mail.bounces.model import Action as Advice
 from mailwright.mail.bounces.model import Bounced, Class, Explanation, Kind, Reading
-from mailwright.mail.bounces.signs import ENOUGH, is_answer, signs_in, signs_of
+from mailwright.mail.bounces.signs import ENOUGH, is_answer, signs_in, signs_of, still_trying
 from mailwright.mail.bounces.words import failed, own_words, said_of
 from mailwright.mail.dsn import Action, Dsn, EnhancedStatus, RecipientStatus, parse_dsn, parse_status
 from mailwright.mail.dsn.read import parse_status_text
@@ -75,7 +75,7 @@ def _of_recipient(one: RecipientStatus, reporting_mta: str, told: dict[str, str]
         explanation = replace(
             explanation, bounce_class=Class.SOFT, action=Advice.RETRY, remedy="Nothing yet: it is being tried."
         )
-    return Bounced(address, str(status or ""), said, explanation)
+    return Bounced(address, str(status or ""), said, explanation, final=not waiting)
 
 
 # --- without a standard form --------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def _returned_to(root: Part) -> list[str]:
 def _of_words(address: str, said: str, words: str) -> Bounced:
     status = _status_in(said)
     explanation = explain(said, status, [address.rpartition("@")[2]], context=words)
-    return Bounced(address, str(status or ""), said, explanation)
+    return Bounced(address, str(status or ""), said, explanation, final=not still_trying(words))
 
 
 def _attached_status(root: Part) -> tuple[RecipientStatus, ...]:

@@ -55,6 +55,18 @@ _AWAY = re.compile(
 )
 
 
+_WAITING = re.compile(
+    r"(?:has|have|been|is) (?:been )?delayed|not yet been delivered|will be retried|will (?:keep|continue) (?:to )?try"
+    r"|attempts will continue|warning message only|temporary failure report|do not need to re-?send",
+    re.I,
+)
+
+
+def still_trying(words: str) -> bool:
+    """Whether a bounce is a warning: whoever wrote it goes on trying."""
+    return _WAITING.search(words) is not None
+
+
 def signs_of(header: Header, mail_from: str | None) -> int:
     """In how many respects a header is that of a bounce. `mail_from` is the reverse path, None where it is not known."""
     path = mail_from if mail_from is not None else (header.value("return-path") or "?").strip("<> ")

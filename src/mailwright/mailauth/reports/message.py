@@ -30,6 +30,11 @@ _FILE = re.compile(r"^[^!]{1,255}![^!]{1,255}!\d{1,15}!\d{1,15}")  # receiver!po
 _SUBJECT = re.compile(r"report\s{1,4}domain:", re.IGNORECASE)
 
 
+def announced(subject: str) -> bool:
+    """Whether a subject is that of a report (RFC 9990 §3.5.2, RFC 8460 §5.3)."""
+    return _SUBJECT.search(subject[:1000]) is not None
+
+
 def read_report(root: Part) -> Report | Unreadable | None:
     """The report that a message carries; None where it shows no sign of being one. Never raises.
 

@@ -248,6 +248,24 @@ CREATE TABLE suppressions (
 CREATE INDEX suppressions_page ON suppressions (tenant_id, id);
 CREATE UNIQUE INDEX suppressions_address ON suppressions (tenant_id, address);
 
+CREATE TABLE reports (
+    id              TEXT PRIMARY KEY NOT NULL,
+    tenant_id       TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    domain          TEXT NOT NULL,
+    organization    TEXT NOT NULL,
+    report_id       TEXT NOT NULL,
+    content         TEXT NOT NULL,
+    message_id      TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    begins_at       INTEGER,
+    ends_at         INTEGER,
+    verified_domain TEXT
+) STRICT;
+CREATE INDEX reports_page ON reports (tenant_id, id);
+-- RFC 9990 §3.1.1.4: what is sent again keeps its id.
+CREATE UNIQUE INDEX reports_once ON reports (tenant_id, kind, domain, organization, report_id);
+
 -- people ------------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE approvals (

@@ -16,6 +16,7 @@ from mailwright.store.tables.events import Events
 from mailwright.store.tables.idempotency import Idempotency
 from mailwright.store.tables.messages import Messages
 from mailwright.store.tables.nonces import Nonces
+from mailwright.store.tables.reports import Reports
 from mailwright.store.tables.suppressions import Suppressions
 from mailwright.store.tables.threads import Threads
 from mailwright.store.tables.webhooks import Webhooks
@@ -37,6 +38,7 @@ class Tables:
         self.events: ports.Events = Events(db)
         self.webhooks: ports.Webhooks = Webhooks(db)
         self.suppressions: ports.Suppressions = Suppressions(db)
+        self.reports: ports.Reports = Reports(db)
         self.audit: ports.Audit = Audit(db)
         self.idempotency: ports.Idempotency = Idempotency(db)
         self.nonces: ports.Nonces = Nonces(db)

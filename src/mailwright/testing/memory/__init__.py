@@ -18,7 +18,7 @@ from mailwright.store.topics import Topics
 from mailwright.testing.memory.accounts import Agents, Domains, Keys, Mailboxes, Tenants
 from mailwright.testing.memory.journal import Journal
 from mailwright.testing.memory.log import Audit, Events, Idempotency, Nonces
-from mailwright.testing.memory.mail import Approvals, BlobRows, Messages, Suppressions, Threads
+from mailwright.testing.memory.mail import Approvals, BlobRows, Messages, Reports, Suppressions, Threads
 from mailwright.testing.memory.queues import Queue, Webhooks
 
 T = TypeVar("T")
@@ -44,6 +44,7 @@ class MemoryTx:
         self.events: ports.Events = events
         self.webhooks: ports.Webhooks = Webhooks(journal, events)
         self.suppressions: ports.Suppressions = Suppressions(journal)
+        self.reports: ports.Reports = Reports(journal)
         self.audit: ports.Audit = Audit(journal)
         self.idempotency: ports.Idempotency = Idempotency(journal)
         self.nonces: ports.Nonces = Nonces(journal)

@@ -1,11 +1,11 @@
-"""Messages, threads, blobs, approvals and suppressions, in memory."""
+"""Messages, threads, blobs, approvals, suppressions and reports, in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mailwright.core.model import Approval, ApprovalStatus, Message, Suppression, Thread
+from mailwright.core.model import Approval, ApprovalStatus, Message, Report, Suppression, Thread
 from mailwright.core.ports import MessageFilter, Spool, Taken
 from mailwright.mail.references import Candidate
 from mailwright.store.rows import matches, message_words, words_of
@@ -177,3 +177,9 @@ class Suppressions(Table[Suppression]):
         """The entries of those addresses, letter for letter, by address."""
         found = [row for row in self.rows if row.tenant_id == tenant_id and row.address in addresses]
         return sorted(found, key=lambda row: row.address)
+
+
+class Reports(Table[Report]):
+    """`core.ports.Reports`."""
+
+    unique = (lambda row: (row.tenant_id, row.kind, row.domain, row.organization, row.report_id),)
