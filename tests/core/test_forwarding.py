@@ -10,8 +10,8 @@ from hashlib import sha256
 import dkim as dkimpy
 import pytest
 
-from mailwright.core import forwarding, suppression
-from mailwright.core.errors import InvalidInput, NotFound, RelayDenied, UnknownRecipient
+from mailwright.core import forwarding, sending, suppression
+from mailwright.core.errors import InvalidInput, MissingPermission, NotFound, RelayDenied, UnknownRecipient
 from mailwright.core.forwarding import MAX_FORWARDS, NewForward
 from mailwright.core.model import MessageStatus, Trust
 from mailwright.core.ports import Parcel, Settings, Signed
@@ -257,6 +257,17 @@ def test_a_paused_agent_forwards_nothing(internet, ada):
     ada.pause()
     internet.person(BOB).write(ada.address, "Tea?")
     assert ([], ["agent_paused"]) == (internet.person(CAROL).inbox(), reasons(internet))
+
+
+def test_an_agent_can_not_stop_what_an_operators_rule_hands_on(internet):
+    ada = internet.agent("ada", mode="gated_send")
+    forward(ada)
+    internet.person(BOB).write(ada.address, "Tea?")
+    (copy,) = ada.sent()
+    with pytest.raises(MissingPermission):
+        copy.cancel()
+    overseen(ada, lambda tx: sending.cancel(tx, ada.server.ports, ada.operator, copy.id))
+    assert MessageStatus.CANCELLED == copy.status
 
 
 def test_the_overseer_of_a_monitored_mailbox_sees_what_goes_on(internet):

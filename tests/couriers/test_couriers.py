@@ -14,6 +14,7 @@ import pytest
 from core.delivering import BOB, claim, send
 
 from mailwright.config import Config, Delivery, Log, Server
+from mailwright.core import forwarding
 from mailwright.core.delivery import Job
 from mailwright.core.ports import Host, Report, Route, TlsFault, TlsPolicy, TlsResult
 from mailwright.couriers.frames import Carried, Carry, Setup, carried
@@ -102,6 +103,22 @@ def test_what_is_carried_crosses_whole_and_so_does_what_came_of_it(job: tuple[Jo
     )
     told = msgspec.msgpack.decode(msgspec.msgpack.encode(carried(7, report, b"DKIM")), type=Carried)
     assert (report, b"DKIM") == (told.report(), told.prefix)
+
+
+async def test_what_a_rule_forwards_is_sealed_there_and_handed_over_as_it_came(
+    internet: Any, one: Couriers, route: Route
+) -> None:
+    ada = internet.agent("ada")
+    rule = forwarding.NewForward("carol@elsewhere.example")
+    internet.write(lambda tx: forwarding.add(tx, internet.ports, ada.operator, ada.mailbox_id, rule))
+    internet.person(BOB).write(ada.address, "Tea?", "At four?")
+    (forwarded,) = claim(internet)
+    wanted = Carry(7, forwarded, route, ada.inbox()[0].raw)
+    assert wanted == msgspec.msgpack.decode(msgspec.msgpack.encode(wanted), type=Carry)
+    report, prefix = await one.carry(forwarded, route, wanted.raw)
+    assert (Delivered(250, "2.0.0", "2.0.0 taken"),) == report.outcomes
+    assert prefix.startswith(b"ARC-Seal:")
+    assert [prefix + wanted.raw.removesuffix(b"\r\n")] == Receiver.received
 
 
 async def test_it_is_signed_and_handed_over(one: Couriers, job: tuple[Job, bytes, Any], route: Route) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mailwright.core import approvals, audit, queueing, suppression, threads
-from mailwright.core.accounts import mailbox_of
+from mailwright.core.accounts import mailbox_of, require
 from mailwright.core.errors import (
     AgentPaused,
     ApprovalStale,
@@ -38,6 +38,7 @@ from mailwright.core.model import (
     Message,
     MessageStatus,
     OversightMode,
+    Permission,
 )
 from mailwright.core.policy import Decision, Hold, Outgoing, Refuse, Send, judge, tighten
 from mailwright.core.ports import Ports, Spool, Tx
@@ -319,12 +320,15 @@ async def hold(
 async def cancel(tx: Tx, ports: Ports, caller: Caller, message_id: str) -> Message:
     """Stop what has not left yet: held, scheduled, queued and deferred recipients.
 
-    Raises NotPending where nothing is left to stop. A recipient whose delivery is under way right now may still be reached;
+    Raises NotPending where nothing is left to stop, MissingPermission for an agent where a rule sends it. A recipient whose delivery is under way right now may still be reached;
     its result is then refused by the fence, and the timeline shows the attempt.
     """
     message = await load(tx, caller, message_id)
     if message.direction is not Direction.OUTBOUND:
         raise NotPending("Only outgoing messages can be cancelled.")
+    if message.forwarded_by is not None:
+        # A rule is an operator's: whose mail somebody reads along must not be able to stop that, copy by copy.
+        require(caller, Permission.MAILBOXES_MANAGE)
     rows = await tx.queue.of_message(caller.tenant_id, message.id)
     waiting = [row for row in rows if not queueing.over(row.status)]
     if message.status is not MessageStatus.HELD and not waiting:
