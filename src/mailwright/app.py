@@ -39,6 +39,7 @@ from mailwright.faults import Point, passes
 from mailwright.files import place
 from mailwright.gauges import Gauges, StoreCollector
 from mailwright.logs import set_up_log as set_up
+from mailwright.mail.address import InvalidAddress, parse_mailbox
 from mailwright.net import tls
 from mailwright.net.certificates import Certificate, keep_renewed, unusable
 from mailwright.net.courier import Courier
@@ -46,6 +47,7 @@ from mailwright.net.guard import LOOPBACK
 from mailwright.net.mta_sts import Policies
 from mailwright.net.poster import LOCAL, Poster, PosterOptions
 from mailwright.net.resolver import Resolver
+from mailwright.reporting import Reporting
 from mailwright.smtpd.frames import Setup
 from mailwright.smtpd.pool import Smtpd
 from mailwright.store.sqlite import FolderInUse, NewerDatabase, open_store
@@ -111,6 +113,7 @@ def settings_of(config: Config, *, secret: bytes, public_url: str) -> Settings:
         approval_hours=config.policy.approval_hours,
         forwards_per_hour=config.policy.forwards_per_hour,
         delivery_hours=config.delivery.hours,
+        tls_reports_from=_reporter(config),
         mta_sts=config.smtp.mta_sts,
         delivery_port=config.delivery.port,
         honor_reject=config.policy.honor_reject,
@@ -118,6 +121,15 @@ def settings_of(config: Config, *, secret: bytes, public_url: str) -> Settings:
         require_alignment=config.policy.require_alignment,
         allow_private_hosts=config.delivery.allow_private,
     )
+
+
+def _reporter(config: Config) -> str:
+    """Who sends TLS reports. Raises CannotStart."""
+    address = config.delivery.tls_reports_from
+    try:
+        return address and parse_mailbox(address).addr_spec
+    except InvalidAddress as wrong:
+        raise CannotStart(f"delivery.tls_reports_from: {wrong}") from None
 
 
 class CannotStart(Exception):
@@ -196,8 +208,10 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     running.certificates += {smtp_certificate, api_certificate or smtp_certificate}
     receiving = await _serve_smtp(running, sockets.smtp, registry, smtp_certificate)
     stop = running.stopping
+    reporting = Reporting(ports, data)
     loops = [
-        Deliveries(ports, local).run(stop),
+        Deliveries(ports, local, note=reporting.note).run(stop),
+        reporting.run(stop),
         Tellings(ports, lambda event: encode(event, public_url)).run(stop),
         keep_house(ports, stop),
         sts.keep_saved(stop),

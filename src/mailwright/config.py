@@ -167,6 +167,13 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
         int,
         _about("Processes that sign and hand over what leaves; 0: only this one; -1: one for each further processor.", ge=-1),
     ] = -1
+    tls_reports_from: Annotated[
+        str,
+        _about(
+            "The address, of a domain of this server, that tells other domains daily how TLS to them went (TLS-RPT); "
+            "empty: nothing is counted or told."
+        ),
+    ] = ""
     bounce_label: Annotated[str, _about("Bounces come to <label>.<domain>.", pattern=r"^[a-z0-9][a-z0-9-]{0,19}$")] = "bounce"
 
 

@@ -75,10 +75,19 @@ class Destination:
 
 
 class Deliveries:
-    """The delivery loop. `local` is our own mail exchanger, for recipients of domains that we serve."""
+    """The delivery loop. `local` is our own mail exchanger, for recipients of domains that we serve.
 
-    def __init__(self, ports: Ports, local: Host | None = None, chance: random.Random | None = None) -> None:
-        self._ports, self._local = ports, local
+    `note` is given what came of each attempt, for statistics.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        local: Host | None = None,
+        chance: random.Random | None = None,
+        note: Callable[[str, Report], None] = lambda domain, report: None,
+    ) -> None:
+        self._ports, self._local, self._note = ports, local, note
         self._chance = chance or random.Random()
         self._destinations: dict[str, Destination] = {}
         self._domains: dict[str, str] = {}  # recipient domain -> destination key, of what is in memory
@@ -162,6 +171,7 @@ class Deliveries:
             report, prefix = await self._attempt(job, route)
             passes(Point.DELIVERY_ANSWERED)
             destination.pace = _paced(destination.pace, report)
+            self._note(job.delivery.domain, report)
             await self._record(job, report, prefix)
             passes(Point.DELIVERY_RECORDED)
         except Exception:

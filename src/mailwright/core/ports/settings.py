@@ -26,4 +26,5 @@ class Settings:
     require_alignment: bool = True
     allow_private_hosts: bool = False  # deliver to loopback and private addresses: local use only
     mta_sts: str = "testing"  # what our domains promise to those who send to them: enforce, testing or none
+    tls_reports_from: str = ""  # who tells other domains how TLS to them went; empty: nobody
     delivery_port: int = 25  # of other servers: anything else is for local use only
