@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import pytest
+from core.delivering import begin, send
 
+from mailwright.core.delivery import find_route
 from mailwright.core.ports import Host, Route, TlsFault, TlsPolicy
 from mailwright.core.routing import Here, exchangers
 from mailwright.core.tls_policies import with_sts
@@ -113,3 +116,17 @@ def test_a_policy_that_could_not_be_fetched_is_told_and_enforces_nothing() -> No
     assert [("no-policy-found", False, "sts-policy-fetch-error")] == policies(with_sts(plain, "there.example", None, fault))
     assert plain == with_sts(plain, "there.example", None, None)
     assert plain == with_sts(plain, "there.example", sts(mode=Mode.NONE), None)
+
+
+def test_a_delivery_asks_what_its_domain_promised(internet) -> None:  # type: ignore[no-untyped-def]
+    class Promised:
+        """Every domain promises this."""
+
+        async def of(self, domain: str) -> tuple[Policy | None, TlsFault | None]:
+            return sts("mail.elsewhere.example"), None
+
+    send(internet)
+    (job,) = begin(internet)
+    ports = replace(internet.ports, sts=Promised())
+    found = internet.do(find_route(ports, job, None, lambda names: None))
+    assert [UNLISTED] == policies(found)
