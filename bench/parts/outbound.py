@@ -27,6 +27,8 @@ def measure(options: Options) -> Table:
         table.notes.append(f"Left out: {THEIRS}; not here: {', '.join(absent)}.")
     else:
         contenders[THEIRS] = partial(_theirs, options)
+    if options.profile:  # it is ours that can be looked into
+        contenders = {name: run for name, run in contenders.items() if name.startswith("Mailwright")}
     interleave(table, contenders, options.repeats)
     table.notes.append(
         "Mailwright is handed a JSON object over REST and writes, signs twice and delivers the message; Postfix is handed the "
