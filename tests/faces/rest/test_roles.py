@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mailwright.contract.operations import OPERATIONS, Operation
+from mailwright.contract.scalars import rfc3339
 from mailwright.core.accounts import ROLES
 from mailwright.core.model import Permission, Role
 
@@ -40,6 +41,20 @@ async def test_no_operation_answers_without_a_key(world):
     for operation in (one for one in OPERATIONS if one.permission is not None):
         found = await world.call(operation.method, path_of(operation), b"{", key="")
         assert (operation.name, 401) == (operation.name, found.status_code)
+
+
+async def test_no_operation_answers_a_key_that_was_revoked_or_ran_out(world):
+    lasting = (await world.call("POST", "/v1/api-keys", {"name": "a", "role": "operator"})).json()
+    wanted = {"name": "b", "role": "operator", "expires_at": rfc3339(world.clock.now() + 1000)}
+    ending = (await world.call("POST", "/v1/api-keys", wanted)).json()
+    for key in (lasting["key"], ending["key"]):
+        assert 200 == (await world.call("GET", "/v1/domains", key=key)).status_code
+    assert 204 == (await world.call("DELETE", f"/v1/api-keys/{lasting['id']}")).status_code
+    world.clock.advance(2000)
+    for operation in (one for one in OPERATIONS if one.permission is not None):
+        for which, made in (("revoked", lasting), ("expired", ending)):
+            found = await world.call(operation.method, path_of(operation), b"{", key=made["key"])
+            assert (operation.name, which, 401) == (operation.name, which, found.status_code)
 
 
 async def test_tenants_are_managed_by_whoever_runs_the_server_alone(world):
