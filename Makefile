@@ -26,8 +26,8 @@ unit: $(VENV)/.ready  ## the unit tests alone: seconds; without property tests a
 		tests/contract tests/core tests/mail tests/mailauth tests/wire $(ARGS)
 
 lint: $(VENV)/.ready  ## ruff, mypy strict, import-linter
-	@$(BIN)/ruff check src tests crash bench
-	@$(BIN)/ruff format --check src tests crash bench
+	@$(BIN)/ruff check src tests crash bench scripts fuzz
+	@$(BIN)/ruff format --check src tests crash bench scripts fuzz
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
