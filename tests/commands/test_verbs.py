@@ -111,7 +111,18 @@ def test_help_imports_nothing_of_weight(words: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     loaded = set(done.stderr.split())
-    heavy = {"pydantic", "rich.markdown", "rich.console", "httpx2", "asyncio", "cryptography", "dns", "apsw", "starlette", "uvicorn"}
+    heavy = {
+        "pydantic",
+        "rich.markdown",
+        "rich.console",
+        "httpx2",
+        "asyncio",
+        "cryptography",
+        "dns",
+        "apsw",
+        "starlette",
+        "uvicorn",
+    }
     ours = {
         "mailwright.core",
         "mailwright.contract",
