@@ -481,11 +481,12 @@ def _option(one: Any) -> tuple[str, str, str]:
 def _metrics() -> Iterator[str]:
     yield from _page(
         "Metrics",
-        "`GET /metrics`, in Prometheus' form, for the networks in `api.metrics_from` (this host, unless set otherwise). Labels come "
-        "from closed lists: no domain, address or id is one. Counters begin at 0 with each start.",
+        "`GET /metrics`, in Prometheus' form, for the networks in `api.metrics_from` (this host, unless set otherwise). Labels "
+        "come from closed lists: no domain, address or id is one. Counters begin at 0 with each start.",
         "Worth an alarm: `mailwright_strained` above 0, `mailwright_queue_late_seconds` above some minutes, "
         "`mailwright_webhook_lag_seconds` likewise, `mailwright_store_refused_total` and "
-        "`mailwright_store_failed_commits_total` that rise, `mailwright_approvals_oldest_seconds` beyond what you promised, and no answer of `/readyz`.",
+        "`mailwright_store_failed_commits_total` that rise, "
+        "`mailwright_approvals_oldest_seconds` beyond what you promised, and no answer of `/readyz`.",
     )
     yield _table(("name", "kind", "labels", "what it is"), sorted(_metric_rows()))
 
