@@ -101,6 +101,7 @@ def test_of_very_many_records_the_first_count() -> None:
         f"3 0 2 {hashlib.sha512(LEAF.der).hexdigest()}",
         f"3 0 0 {LEAF.der.hex()}",
     ],
+    ids=["key", "certificate", "sha512", "whole"],
 )
 def test_dane_ee_in_all_its_forms(record: str) -> None:
     assert why(record, *CHAIN) is None
