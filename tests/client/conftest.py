@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -49,8 +50,9 @@ class Server:
 
 
 def _free_ports(count: int) -> int:
-    """The first of so many ports in a row that are free."""
-    for base in range(20_000, 60_000, count):
+    """The first of so many ports in a row that are free, where neither other test processes nor the system look."""
+    first = 20_000 + os.getpid() % 1000 * count
+    for base in range(first, 32_000, count):
         try:
             for port in range(base, base + count):
                 with socket.socket() as probe:
