@@ -16,17 +16,17 @@ from mailwright.__main__ import cli
     [
         {},
         {"MAILWRIGHT_URL": "https://mail.example.com"},
-        {"MAILWRIGHT_API_KEY": "mw_live_x"},
-        {"MAILWRIGHT_URL": "mail.example.com", "MAILWRIGHT_API_KEY": "mw_live_x"},
-        {"MAILWRIGHT_URL": "https://mail.example.com", "MAILWRIGHT_API_KEY": "mw_live_x\n"},
+        {"MAILWRIGHT_KEY": "mw_live_x"},
+        {"MAILWRIGHT_URL": "mail.example.com", "MAILWRIGHT_KEY": "mw_live_x"},
+        {"MAILWRIGHT_URL": "https://mail.example.com", "MAILWRIGHT_KEY": "mw_live_x\n"},
     ],
 )
 def test_without_an_address_and_a_key_it_says_what_to_set(environment):
-    blank = {"MAILWRIGHT_URL": None, "MAILWRIGHT_API_KEY": None}
+    blank = {"MAILWRIGHT_URL": None, "MAILWRIGHT_KEY": None}
     found = CliRunner().invoke(cli, ["mcp"], env=blank | environment)
     assert 2 == found.exit_code
     assert "MAILWRIGHT_URL" in found.stderr
-    assert "MAILWRIGHT_API_KEY" in found.stderr
+    assert "MAILWRIGHT_KEY" in found.stderr
 
 
 def test_it_needs_neither_the_sdk_nor_the_server():

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-URL, KEY = "MAILWRIGHT_URL", "MAILWRIGHT_API_KEY"
+URL, KEY = "MAILWRIGHT_URL", "MAILWRIGHT_KEY"
 
 
 def add(cli: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def add(cli: typer.Typer) -> None:
 def mcp() -> None:
     """Serve MCP on standard input and output, for a host that starts it: a pipe to the server that MAILWRIGHT_URL names.
 
-    MAILWRIGHT_API_KEY is the key whose tools the host sees.
+    MAILWRIGHT_KEY is the key whose tools the host sees.
     """
     import asyncio
     import contextlib

@@ -33,7 +33,7 @@ async def connected(mail: World, way: str, mode: str) -> AsyncIterator[Client]:
     """The client, with the agent's key."""
     url, key = mail.running.api_url, mail.keys["agent_key"]
     if way == "stdio":
-        environment = {**os.environ, "MAILWRIGHT_URL": url, "MAILWRIGHT_API_KEY": key}
+        environment = {**os.environ, "MAILWRIGHT_URL": url, "MAILWRIGHT_KEY": key}
         command = StdioServerParameters(command=sys.executable, args=["-m", "mailwright", "mcp"], env=environment)
         async with Client(stdio_client(command), mode=mode) as client:
             yield client
