@@ -10,7 +10,7 @@ from mailwright.contract.resources.domains import RecordCheck, verdicts
 from mailwright.contract.resources.messages import find_attachment, recipient
 from mailwright.contract.resources.sent import sent_email
 from mailwright.contract.resources.webhooks import webhook_delivery
-from mailwright.core.domains import Found, Purpose
+from mailwright.core.inspection import Found
 from mailwright.core.model import (
     Alignment,
     Delivery,
@@ -20,6 +20,7 @@ from mailwright.core.model import (
     MessageStatus,
     WebhookDelivery,
 )
+from mailwright.core.records import Purpose
 from mailwright.core.sending import Submitted
 
 DOMAIN = Domain("dom_1", "ten_1", "example.com", Alignment.ALIGNED, (), "none", 0)

@@ -8,10 +8,12 @@ import dns.zone
 import pytest
 
 from mailwright.core import domains
-from mailwright.core.domains import Found, NewDomain, Purpose, inspection, records, zone_file
+from mailwright.core.domains import NewDomain
 from mailwright.core.errors import AlreadyExists, DomainNotAligned, InUse, InvalidInput, NotFound
+from mailwright.core.inspection import Found, inspection
 from mailwright.core.model import Alignment, DkimKey, Domain, Smarthost
 from mailwright.core.ports import Settings
+from mailwright.core.records import WHY, Purpose, records, zone_file
 from mailwright.mail.questions import Status, Zone, answer
 from mailwright.mailauth import dkim
 
@@ -60,7 +62,7 @@ def test_what_to_publish():
 
 
 def test_every_purpose_says_what_it_is_for():
-    assert set(Purpose) == set(domains.WHY)
+    assert set(Purpose) == set(WHY)
 
 
 def test_a_server_without_known_addresses_is_named_in_spf():

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from delivering import BOB, CAROL, send
 
-from mailwright.core import approvals, domains, identity
-from mailwright.core.domains import Found, Purpose
+from mailwright.core import approvals, identity
+from mailwright.core.inspection import Found
 from mailwright.core.model import ApprovalStatus, KeyState, OversightMode
+from mailwright.core.records import Purpose, records
 from mailwright.core.sending import Wanted
 from mailwright.mail.header import parse_header
 from mailwright.mailauth import provenance
@@ -130,7 +131,7 @@ def test_a_new_domain_has_a_key_that_is_none_of_its_dkim_keys(internet):
     assert KeyState.SIGNING is key.state
     assert key.private_pem not in [one.private_pem for one in row.dkim_keys]
     assert [key.record, "v=AGENTID1; req=2"] == [
-        one.value for one in domains.records(row, internet.ports.settings) if "_agentid" in one.name
+        one.value for one in records(row, internet.ports.settings) if "_agentid" in one.name
     ]
 
 
@@ -140,9 +141,9 @@ def rotate(internet):
 
 
 def publish(internet, row):
-    for one in domains.records(row, internet.ports.settings):
+    for one in records(row, internet.ports.settings):
         internet.withdraw(one.name, one.type.value)
-    internet.dns.add((one.name, one.type.value, one.value) for one in domains.records(row, internet.ports.settings))
+    internet.dns.add((one.name, one.type.value, one.value) for one in records(row, internet.ports.settings))
 
 
 def verify(internet, row):

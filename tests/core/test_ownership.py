@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mailwright.core import domains, mailboxes, receiving
-from mailwright.core.domains import NewDomain, records
+from mailwright.core.domains import NewDomain
 from mailwright.core.errors import RelayDenied
 from mailwright.core.model import Alignment, DkimKey, Domain
 from mailwright.core.ports import Settings
+from mailwright.core.records import records
 from mailwright.testing.internet import Internet
 
 NAME = "there.example"

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from mailwright.core import domains, promises
-from mailwright.core.domains import Found, Purpose
+from mailwright.core import promises
+from mailwright.core.inspection import Found, inspection
 from mailwright.core.ports import Settings
+from mailwright.core.records import Purpose, records
 from mailwright.mail.questions import Zone, answer
 from mailwright.mailauth.mta_sts import Mode, Policy, parse_policy, parse_record
 
@@ -55,7 +56,7 @@ def of(internet):  # type: ignore[no-untyped-def]
 
 
 def test_a_domain_publishes_the_promise_where_it_is_and_whom_to_tell(internet) -> None:  # type: ignore[no-untyped-def]
-    found = [one for one in domains.records(of(internet), SETTINGS) if one.purpose in STS]
+    found = [one for one in records(of(internet), SETTINGS) if one.purpose in STS]
     assert [
         ("TXT", "_smtp._tls.agents.example", "v=TLSRPTv1; rua=mailto:postmaster@agents.example"),
         ("TXT", "_mta-sts.agents.example", promises.policy_record(SETTINGS)),
@@ -73,7 +74,7 @@ def test_a_domain_publishes_the_promise_where_it_is_and_whom_to_tell(internet) -
 )
 def test_a_record_that_announces_another_policy_is_told(internet, zone: str, found: Found) -> None:  # type: ignore[no-untyped-def]
     text = zone.format(record=promises.policy_record(SETTINGS))
-    checks = answer(domains.inspection(of(internet), SETTINGS), Zone.parse(text)).checks
+    checks = answer(inspection(of(internet), SETTINGS), Zone.parse(text)).checks
     assert [found] == [one.found for one in checks if one.record.purpose is Purpose.MTA_STS]
     assert not Purpose.MTA_STS.required
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailwright.core import domains
+from mailwright.core import records
 from mailwright.core.model import MessageStatus, Trust
 from mailwright.core.ports import Parcel, Signed
 from mailwright.core.sending import Wanted
@@ -170,6 +170,6 @@ def test_what_expired_is_forgotten(internet, writer):
 
 def test_our_own_records_verify_what_we_sign(internet):
     row = internet.read(lambda tx: tx.domains.by_name("agents.example"))
-    texts = [one for one in domains.records(row, internet.ports.settings) if one.purpose is domains.Purpose.IDENTITY]
+    texts = [one for one in records.records(row, internet.ports.settings) if one.purpose is records.Purpose.IDENTITY]
     assert [provenance.public_der(one.value) for one in texts] != [None]
     assert dkim.dns_record(dkim.generate_ed25519("x.example", "s")) not in [one.value for one in texts]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mailwright.core.domains import Check, Checks, Found, Purpose, Record
+from mailwright.core.inspection import Check, Checks, Found
 from mailwright.core.model import Alignment
+from mailwright.core.records import Purpose, Record
 from mailwright.doctor import judging
 from mailwright.doctor.finding import Finding, Level
 from mailwright.doctor.judging import DAY, MEGABYTE, CertificateSeen, Clock, Names, Port

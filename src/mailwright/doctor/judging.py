@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mailwright.core.domains import Checks, Found
+from mailwright.core.inspection import Checks, Found
 from mailwright.core.model import Alignment
 from mailwright.doctor.finding import Finding, failed, ok, unknown, warning
 from mailwright.mail.questions import Answer, Status

@@ -27,7 +27,7 @@ from cryptography.x509.oid import NameOID
 import mailwright
 from mailwright import app
 from mailwright.config import Config
-from mailwright.core.domains import inspection
+from mailwright.core.inspection import inspection
 from mailwright.core.model import Domain
 from mailwright.doctor import judging
 from mailwright.doctor.finding import Finding, failed, unknown

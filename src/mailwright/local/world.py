@@ -28,9 +28,9 @@ from starlette.routing import Route as WebRoute
 
 from mailwright import app
 from mailwright.config import Api, Config, Delivery, Dns, Log, Server, Smtp
-from mailwright.core.domains import Record, records
 from mailwright.core.model import Domain
 from mailwright.core.ports import Host, Parcel, Route, Tx
+from mailwright.core.records import Record, records
 from mailwright.faces import smtp
 from mailwright.local import tour
 from mailwright.local.replies import Writer, complaint

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from mailwright.core.domains import Record
+from mailwright.core.records import Record
 from mailwright.mail.questions import Answer, Question, Zone
 
 Published = Callable[[], Iterable[Record]]

@@ -14,8 +14,10 @@ from mailwright.contract.resources.page import Page
 from mailwright.contract.scalars import ONE_LINE, ClientId, Id, doc
 from mailwright.core import domains, model
 from mailwright.core.errors import InvalidInput
+from mailwright.core.inspection import Checks
 from mailwright.core.model import Caller, Permission
 from mailwright.core.ports import Ports, Tx
+from mailwright.core.records import zone_file
 
 DomainName = Annotated[str, Meta(min_length=1, max_length=255, pattern=ONE_LINE)]
 Text = Annotated[str, Meta(max_length=320, pattern=ONE_LINE)]
@@ -72,7 +74,7 @@ class DomainChange(DomainId, frozen=True, forbid_unknown_fields=True):
 @dataclass(frozen=True, slots=True)
 class _Inspected:
     domain_id: str
-    checks: domains.Checks
+    checks: Checks
 
 
 async def _prepare(ports: Ports, caller: Caller, given: DomainAdd) -> domains.NewDomain:
@@ -113,7 +115,7 @@ async def _get(ports: Ports, caller: Caller, given: DomainId) -> shown.Domain:
 
 async def _zone_file(ports: Ports, caller: Caller, given: DomainId) -> Content:
     domain = await domains.get(ports, caller, given.domain_id)
-    text = domains.zone_file(domain, ports.settings)
+    text = zone_file(domain, ports.settings)
     return Content(text.encode(), "text/dns", f"{domain.name}.zone")  # RFC 4027: the type of a zone file
 
 

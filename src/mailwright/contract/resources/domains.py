@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from msgspec import Struct
 
 from mailwright.contract.scalars import Time, doc, rfc3339, rfc3339_or_none
-from mailwright.core import domains, model
-from mailwright.core.domains import Found, Purpose
+from mailwright.core import model
+from mailwright.core.inspection import Found
 from mailwright.core.model import Alignment, KeyState
 from mailwright.core.ports import Settings
+from mailwright.core.records import WHY, Purpose, Record, records
 
 # From bad to good: what several records of one kind amount to is the first of these that any of them is.
 _WORST_FIRST = (Found.INVALID, Found.MISSING, Found.UNKNOWN, Found.VALID)
@@ -117,7 +118,7 @@ def domain(row: model.Domain, settings: Settings) -> Domain:
         dkim_selector=_selector(row),
         dkim_keys=tuple(DkimKey(key.selector, key.algorithm) for key in row.dkim_keys),
         identity_keys=tuple(IdentityKey(key.selector, key.state) for key in row.identity_keys),
-        dns_records=tuple(dns_record(one) for one in domains.records(row, settings)),
+        dns_records=tuple(dns_record(one) for one in records(row, settings)),
         dmarc_policy=row.dmarc_policy,
         dmarc_rua=row.dmarc_rua,
         record_checks=_record_checks(checks),
@@ -140,14 +141,14 @@ def _smarthost(row: model.Smarthost | None) -> SmarthostShown | None:
     return SmarthostShown(host=row.host, port=row.port, username=row.username, tls=row.tls) if row else None
 
 
-def dns_record(record: domains.Record) -> DnsRecord:
+def dns_record(record: Record) -> DnsRecord:
     """A record to publish, as told."""
     return DnsRecord(
         type=record.type.value,
         name=record.name,
         value=record.value,
         purpose=record.purpose,
-        reason=domains.WHY[record.purpose],
+        reason=WHY[record.purpose],
         required=record.purpose.required,
     )
 

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from mailwright.contract.scalars import Time, doc, rfc3339
 from mailwright.core import model
-from mailwright.core.domains import Found
 from mailwright.core.identity import signing_key
+from mailwright.core.inspection import Found
 from mailwright.core.model import MessageStatus
 from mailwright.core.sending import Submitted
 

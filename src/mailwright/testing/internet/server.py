@@ -14,6 +14,7 @@ from mailwright.core.errors import BodyTooLarge, Refusal
 from mailwright.core.model import Caller, DkimKey, Domain
 from mailwright.core.ports import Deferred, Delivered, Host, Outcome, Parcel, Ports, Rejected, Settings, Store, Tx
 from mailwright.core.receiving import Peer, Recipient
+from mailwright.core.records import records
 from mailwright.faces.smtp.translation import reply_to
 from mailwright.mailauth import dkim
 from mailwright.testing.clock import CountingIds
@@ -109,8 +110,8 @@ class Server:
         domain = self.drive(self.ports.store.write(lambda tx: domains.add(tx, self.ports, caller, wanted)))
         if not publish:
             return domain
-        records = domains.records(domain, self.ports.settings)
-        self.network.dns.add((one.name, one.type.value, one.value) for one in records)
+        published = records(domain, self.ports.settings)
+        self.network.dns.add((one.name, one.type.value, one.value) for one in published)
         return self.verify(caller, domain.id)
 
     def verify(self, caller: Caller, domain_id: str) -> Domain:
