@@ -105,6 +105,9 @@ FIELDS: dict[EventType, str] = {
 def pages() -> dict[str, str]:
     """Every page that is written here, by its name."""
     described = openapi(OPERATIONS, PUBLIC_URL, __version__)
+    sys.path.append(str(Path(__file__).parent))
+    import security_cases  # it lies beside this file
+
     made = {
         "operations.md": _operations(described),
         "events.md": _events(described),
@@ -113,6 +116,7 @@ def pages() -> dict[str, str]:
         "cli.md": _cli(),
         "smtp.md": _smtp(),
         "metrics.md": _metrics(),
+        "security-cases.md": security_cases.page(),
     }
     return {name: "\n".join(_spaced(lines)) + "\n" for name, lines in made.items()}
 

@@ -107,24 +107,24 @@ def tried(api: Api, url: str) -> str:
 
 
 @pytest.mark.parametrize("name", CLOSED_NAMES)
-def test_a_name_that_leads_inwards_is_not_called(api: Api, trap: Trap | None, name: str) -> None:
+def test_s15_a_name_that_leads_inwards_is_not_called(api: Api, trap: Trap | None, name: str) -> None:
     assert tried(api, f"https://{name}:8443/").startswith("refused_address: ")
     assert trap is None or 0 == trap.calls
 
 
 @pytest.mark.parametrize("host", CLOSED_HOSTS)
-def test_an_address_within_is_not_called(api: Api, trap: Trap | None, host: str) -> None:
+def test_s15_an_address_within_is_not_called(api: Api, trap: Trap | None, host: str) -> None:
     assert tried(api, f"https://{host}:8443/").startswith(("refused_address: ", "refused_url: "))
     assert trap is None or 0 == trap.calls
 
 
 @pytest.mark.parametrize("port", [22, 25, 80, 5432, 6379])
-def test_a_port_that_is_no_web_servers_is_not_called(api: Api, port: int) -> None:
+def test_s15_a_port_that_is_no_web_servers_is_not_called(api: Api, port: int) -> None:
     assert tried(api, f"https://there.example:{port}/").startswith("refused_url: ")
 
 
 @pytest.mark.parametrize("url", NO_URLS)
-def test_what_is_no_url_to_post_to_is_refused_at_once(api: Api, url: str) -> None:
+def test_s15_what_is_no_url_to_post_to_is_refused_at_once(api: Api, url: str) -> None:
     before = len(api.everything("/v1/webhooks"))
     answer = api.ask("POST", "/v1/webhooks", json={"url": url})
     assert (422, "validation_error") == (answer.status_code, answer.json()["error"]["code"]), answer.text

@@ -202,7 +202,7 @@ def _code(refused: Exception) -> int:
 
 
 @pytest.mark.skipif(shutil.which("prlimit") is None, reason="no prlimit here")
-def test_a_server_without_file_descriptors_backs_off_and_recovers(tmp_path: Path) -> None:
+def test_s21_a_server_without_file_descriptors_backs_off_and_recovers(tmp_path: Path) -> None:
     with world_at(tmp_path, before=("prlimit", "--nofile=80")) as world:
         port = world.server.smtp_port
         kept = smtplib.SMTP("127.0.0.1", port, "there.example", timeout=20)

@@ -47,7 +47,7 @@ def test_names_of_header_fields_may_be_written_in_any_case() -> None:
 
 
 @pytest.mark.parametrize(("late", "believed"), [(0, True), (299, True), (301, False), (-299, True), (-301, False)])
-def test_five_minutes_are_tolerated(late: int, believed: bool) -> None:
+def test_s28_five_minutes_are_tolerated(late: int, believed: bool) -> None:
     now = 1_800_000_000
     verify = lambda: Webhook(NEW).verify(signed(now), BODY, now=now + late)  # noqa: E731
     if believed:
@@ -68,7 +68,7 @@ def test_five_minutes_are_tolerated(late: int, believed: bool) -> None:
         {"webhook-signature": "v1a,AAAA é"},
     ],
 )
-def test_whatever_was_changed_is_not_believed(change: dict[str, str]) -> None:
+def test_s28_whatever_was_changed_is_not_believed(change: dict[str, str]) -> None:
     with pytest.raises(InvalidWebhook):
         Webhook(NEW).verify(signed(time.time()) | change, BODY)
 

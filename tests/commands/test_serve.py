@@ -140,7 +140,7 @@ def test_an_interpreter_in_roots_home_is_named(servers):
 
 
 @root
-def test_low_ports_are_bound_as_root_and_served_as_somebody_else(servers, monkeypatch):
+def test_s30_low_ports_are_bound_as_root_and_served_as_somebody_else(servers, monkeypatch):
     python = _everybodys_python()
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join(path for path in sys.path if "site-packages" in path or path.endswith("src"))

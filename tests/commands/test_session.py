@@ -31,7 +31,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 403])
-def test_a_key_is_kept_for_its_owner_alone(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+def test_s28_a_key_is_kept_for_its_owner_alone(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     answering(monkeypatch, status)
     done = CliRunner().invoke(cli, ["login", "https://mail.test/", "--profile", "work"], input="mw_live_x\n")
     assert (0, 0o600) == (done.exit_code, stat.S_IMODE(profiles.path().stat().st_mode))
@@ -61,7 +61,7 @@ def test_options_win_over_the_environment_and_that_over_the_profile(monkeypatch:
     assert Connection("https://kept.test", "kept") == connection(None, None, "default")
 
 
-def test_a_kept_key_is_never_sent_to_another_server() -> None:
+def test_s28_a_kept_key_is_never_sent_to_another_server() -> None:
     profiles.write({"default": {"url": "https://kept.test", "key": "kept"}})
     assert Connection("https://other.test", None) == connection("https://other.test", None, None)
 

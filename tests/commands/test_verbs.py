@@ -180,7 +180,7 @@ def test_lists_and_times_stand_in_the_query(server: Callable[[Answers], Asked]) 
     assert "type=message.received&type=message.sent&wait=5" == asked.requests[-1].url.query.decode()
 
 
-def test_what_is_named_in_the_path_cannot_leave_its_place(server: Callable[[Answers], Asked]) -> None:
+def test_s22_what_is_named_in_the_path_cannot_leave_its_place(server: Callable[[Answers], Asked]) -> None:
     asked = server(always(404, {}))
     asked.run("messages", "show", "../domains?x=1")
     assert b"/v1/messages/..%2Fdomains%3Fx%3D1" == asked.requests[-1].url.raw_path
@@ -230,7 +230,7 @@ def test_in_a_pipe_a_list_is_lines_with_tabs(server: Callable[[Answers], Asked])
     assert "--after c" in done.stderr
 
 
-def test_what_strangers_wrote_is_shown_and_not_obeyed(server: Callable[[Answers], Asked]) -> None:
+def test_s23_what_strangers_wrote_is_shown_and_not_obeyed(server: Callable[[Answers], Asked]) -> None:
     nasty = "\x1b]0;pwned\x07\x9b31m\u202egnp.exe\r\nsecond"
     asked = server(always(200, {"message_id": "msg_1", "subject": nasty, "text": nasty}))
     shown = asked.run("messages", "show", "msg_1").stdout

@@ -39,7 +39,7 @@ def test_a_key_stands_for_its_role_and_permissions(internet):
 
 
 @pytest.mark.parametrize(("test", "kind"), [(False, "live"), (True, "test")])
-def test_a_secret_has_256_random_bits_and_only_its_hash_is_kept(internet, test, kind):
+def test_s28_a_secret_has_256_random_bits_and_only_its_hash_is_kept(internet, test, kind):
     key, secret = make(internet, internet.home.operator, NewKey("k", Role.AUDITOR, test=test))
     assert re.fullmatch(rf"mw_{kind}_[a-z2-7]{{52}}", secret)
     assert (accounts.hash_key(secret), secret[-4:]) == (key.secret_hash, key.hint)

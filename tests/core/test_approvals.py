@@ -99,7 +99,7 @@ def test_questions_are_listed_oldest_first_by_how_they_stand(internet):
 # --- yes ----------------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_approved_leaves_to_exactly_these_people(internet):
+def test_s25_what_is_approved_leaves_to_exactly_these_people(internet):
     bob, carol, dave = (internet.person(f"{name}@there.example") for name in ("bob", "carol", "dave"))
     ada = internet.agent("ada", mode="gated_send")
     sent = ada.send(to=BOB, bcc=CAROL, subject="Tea?", text="At four?")
@@ -147,7 +147,7 @@ def test_what_was_scheduled_and_is_approved_late_leaves_at_once(internet):
 
 @pytest.mark.parametrize("seen", ["", "0" * 64, "another"])
 @pytest.mark.parametrize("verb", ["approve", "reject"])
-def test_another_digest_than_the_one_that_stands_decides_nothing(internet, verb, seen):
+def test_s25_another_digest_than_the_one_that_stands_decides_nothing(internet, verb, seen):
     sent, other = held(internet), held(internet, to=CAROL)
     with pytest.raises(ApprovalStale) as refused:
         getattr(internet.approver(), verb)(sent, digest=other.approval.digest if seen == "another" else seen)
@@ -157,7 +157,7 @@ def test_another_digest_than_the_one_that_stands_decides_nothing(internet, verb,
 
 @pytest.mark.parametrize("first", ["approve", "reject", "cancel", "expire"])
 @pytest.mark.parametrize("then", ["approve", "reject"])
-def test_a_question_is_decided_once(internet, first, then):
+def test_s25_a_question_is_decided_once(internet, first, then):
     bob = internet.person(BOB)
     sent, approver = held(internet), internet.approver()
     if first == "cancel":
@@ -173,7 +173,7 @@ def test_a_question_is_decided_once(internet, first, then):
     assert (decided, int(first == "approve")) == (sent.approval, len(bob.inbox()))
 
 
-def test_a_question_past_its_time_can_not_be_answered_even_before_anybody_tidied_up(internet):
+def test_s25_a_question_past_its_time_can_not_be_answered_even_before_anybody_tidied_up(internet):
     sent = held(internet)
     internet.clock.at = sent.approval.expires_at
     for verb in ("approve", "reject"):

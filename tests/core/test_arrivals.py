@@ -58,7 +58,7 @@ def test_a_long_text_is_cut_and_says_so(internet):
     assert (EVENT_TEXT, True) == (len(event.data["text"]), event.data["truncated"])
 
 
-def test_a_message_whose_author_is_not_proved_is_flagged(internet):
+def test_s27_a_message_whose_author_is_not_proved_is_flagged(internet):
     ada = arrive(internet, forged=True)
     (event,) = told(internet)
     assert ("message.received.flagged", "fail", "unauthenticated") == (
@@ -130,7 +130,7 @@ def test_what_is_refused_is_told_to_nobody_but_those_who_decide(internet):
     assert ([], MessageStatus.REJECTED) == (ada.inbox(), ada._mail(question.message_id).status)
 
 
-def test_what_nobody_decides_stays_away_from_the_agent(internet):
+def test_s27_what_nobody_decides_stays_away_from_the_agent(internet):
     ada = arrive(internet, mode="gated_all")
     (question,) = internet.approver().pending()
     internet.pass_time(hours=72)

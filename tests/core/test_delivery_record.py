@@ -137,7 +137,7 @@ def test_the_message_shows_the_worst_of_its_recipients(internet):
     assert MessageStatus.DELIVERED is sent.status
 
 
-def test_I4_whatever_becomes_of_a_delivery_nobody_is_written_to(internet):
+def test_I4_s19_whatever_becomes_of_a_delivery_nobody_is_written_to(internet):
     bob = internet.person(BOB)
     for reply in ("550 5.1.1 no such user", "451 4.7.1 later"):
         bob.answers(reply)

@@ -228,7 +228,7 @@ HOP = b"Received: from a.example by b.example; Mon, 1 Jan 2026 00:00:00 +0000\r\
 
 
 @pytest.mark.parametrize(("hops", "limit", "refused"), [(30, 30, False), (31, 30, True), (5, 4, True)])
-def test_SM8_hops_are_counted(hops, limit, refused):
+def test_SM8_s19_hops_are_counted(hops, limit, refused):
     if refused:
         with pytest.raises(MailLoop):
             look(HOP * hops + PLAIN, received_limit=limit)
@@ -237,7 +237,7 @@ def test_SM8_hops_are_counted(hops, limit, refused):
 
 
 @pytest.mark.parametrize("field", [b"Delivered-To: ada@agents.example\r\n", b"DELIVERED-TO:  ADA@Agents.Example \r\n"])
-def test_SM8_what_was_delivered_to_this_mailbox_before_is_refused(field):
+def test_SM8_s19_what_was_delivered_to_this_mailbox_before_is_refused(field):
     with pytest.raises(MailLoop, match="before"):
         look(field + PLAIN)
 
@@ -271,7 +271,7 @@ def test_the_trace_says_who_came_how_and_for_whom():
         (Peer("192.0.2.1", "a)b<c>;d\\\r\nX: y"), "from abcdX: y ("),
     ],
 )
-def test_what_a_peer_says_breaks_no_line_of_the_trace(peer, fragment):
+def test_s23_what_a_peer_says_breaks_no_line_of_the_trace(peer, fragment):
     trace = look(peer=peer, rcpt_to=("a@agents.example", "b@agents.example")).trace.decode()
     assert fragment in trace
     assert "for <" not in trace  # who else got it is nobody's business

@@ -335,7 +335,7 @@ def test_mail_whose_author_is_doubtful_stays(internet, ada):
 # --- round and round ------------------------------------------------------------------------------------------------------
 
 
-def test_two_servers_that_forward_to_each_other_go_silent(internet, ada):
+def test_s19_two_servers_that_forward_to_each_other_go_silent(internet, ada):
     second = internet.server("second.example")
     eva = second.agent("eva")
     forward(eva, "ada@agents.example")
@@ -352,7 +352,7 @@ def test_two_servers_that_forward_to_each_other_go_silent(internet, ada):
     assert [] == second.events("suppression.added")
 
 
-def test_a_loop_through_a_host_that_strips_delivered_to_ends_at_our_own_marker(internet, ada):
+def test_s19_a_loop_through_a_host_that_strips_delivered_to_ends_at_our_own_marker(internet, ada):
     bob = internet.person(BOB)
     letter = internet.person(CAROL).letter(bob.write(ada.address, "Tea?"))
     block = [field.raw for field in letter.header.fields if field.name not in ("delivered-to", "resent-to")]
@@ -364,7 +364,7 @@ def rules(agent):
     return agent.mailbox.forwards
 
 
-def test_a_report_goes_on_with_the_null_path_so_that_nothing_answers_it(internet, ada):
+def test_s19_a_report_goes_on_with_the_null_path_so_that_nothing_answers_it(internet, ada):
     carol = internet.person(CAROL)
     raw = f"From: mailer-daemon@there.example\r\nTo: {ada.address}\r\nSubject: Failed\r\n\r\nx\r\n".encode()
     internet.person(BOB).send_raw(raw, ada.address, mail_from="")
@@ -372,7 +372,7 @@ def test_a_report_goes_on_with_the_null_path_so_that_nothing_answers_it(internet
     assert ("", "pass") == (letter.mail_from, letter.verdicts["dmarc"])
 
 
-def test_an_automatic_answer_to_a_forward_is_not_sent_on_to_who_gave_it(internet, ada):
+def test_s19_an_automatic_answer_to_a_forward_is_not_sent_on_to_who_gave_it(internet, ada):
     carol = internet.person(CAROL)
     letter = carol.letter(internet.person(BOB).write(ada.address, "Tea?"))
     answer = f"From: {CAROL}\r\nTo: {letter.mail_from}\r\nAuto-Submitted: auto-replied\r\nSubject: Away\r\n\r\nx\r\n"
@@ -422,7 +422,7 @@ def test_an_address_that_names_somebody_elses_takes_nothing(internet, ada, local
 # --- bounds ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_flood_stays_here():
+def test_s19_a_flood_stays_here():
     with Internet(settings=Settings(forwards_per_hour=2)) as internet:
         ada, bob = internet.agent("ada"), internet.person(BOB)
         forward(ada)

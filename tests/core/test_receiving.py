@@ -206,7 +206,7 @@ def test_several_recipients_get_a_message_each_and_the_bytes_are_kept_once(inter
         ("the author can't be told", None),
     ],
 )
-def test_what_is_refused_leaves_nothing_behind(internet, circumstance, change):
+def test_s19_what_is_refused_leaves_nothing_behind(internet, circumstance, change):
     ada = internet.agent("ada")
     before = (len(internet.events()), len(internet.audit()), ada.mailbox.uid_next)
     if change:

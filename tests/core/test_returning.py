@@ -197,7 +197,7 @@ def test_a_complaint_that_comes_twice_is_told_once(internet):
     assert ["message.complained", "suppression.added"] == told(internet)
 
 
-def test_a_delivery_report_with_a_reverse_path_of_its_own_is_a_letter(internet):
+def test_s19_a_delivery_report_with_a_reverse_path_of_its_own_is_a_letter(internet):
     sent, bob, letter = delivered(internet)
     raw = bounce(letter, "there.example", "<1@there.example>", "5.1.1", "failed")
     assert isinstance(bob.send_raw(raw, letter.mail_from), Delivered)
@@ -221,7 +221,7 @@ def changed(local: str, index: int) -> str:
 
 
 @pytest.mark.parametrize("place", ["delivery", "mac", "both", "no mac", "nothing"])
-def test_DS3_a_return_path_that_we_did_not_make_is_refused(internet, place):
+def test_DS3_s19_a_return_path_that_we_did_not_make_is_refused(internet, place):
     sent, bob, letter = delivered(internet)
     local = letter.mail_from.rpartition("@")[0]
     forged = {
@@ -246,7 +246,7 @@ def test_DS3_a_report_is_believed_about_its_own_recipient_whomever_it_names(inte
     assert MessageStatus.BOUNCED is sent.status
 
 
-def test_DS3_a_bounce_to_the_mailbox_itself_is_a_message_and_nothing_more(internet):
+def test_DS3_s19_a_bounce_to_the_mailbox_itself_is_a_message_and_nothing_more(internet):
     sent, bob, letter = delivered(internet)
     bob.send_raw(bounce(letter, "there.example", "<1@there.example>", "5.1.1", "failed"), "ada@agents.example", mail_from="")
     assert (MessageStatus.DELIVERED, {}) == (sent.status, listed(internet))

@@ -103,7 +103,7 @@ def test_each_copy_has_a_return_path_of_its_own(internet):
     assert {"bounce.agents.example"} == {path.rpartition("@")[2] for path in paths}
 
 
-def test_mail_says_that_a_program_wrote_it(internet):
+def test_s19_mail_says_that_a_program_wrote_it(internet):
     bob = internet.person(BOB)
     assert "auto-generated" == bob.letter(internet.agent("ada").submit(TO_BOB)).header.value("auto-submitted")
 

@@ -97,7 +97,7 @@ def test_s9_an_identity_is_believed_by_its_key_never_by_its_presence(internet, w
     assert [(Trust.DMARC_PASS, None, {})] * 5 == [(m.trust, m.identity["agent_id"], m.identity["tags"]) for m in found]
 
 
-def test_a_copy_of_what_came_before_is_flagged_and_not_trusted_anew(internet, writer):
+def test_s9_a_copy_of_what_came_before_is_flagged_and_not_trusted_anew(internet, writer):
     raw = message(writer)
     first, again = arrived(internet, writer, raw, raw)
     assert (Trust.VERIFIED_AGENT, MessageStatus.RECEIVED, False) == (first.trust, first.status, first.identity["replayed"])
@@ -128,7 +128,7 @@ def test_what_was_made_for_somebody_else_or_for_nobody_in_particular_is_genuine_
     assert ("pass", Trust.DMARC_PASS) == (general.identity["verdict"], general.trust)
 
 
-def test_parts_that_are_genuine_under_another_subject_raise_nothing(internet, writer):
+def test_s9_parts_that_are_genuine_under_another_subject_raise_nothing(internet, writer):
     (mail,) = arrived(internet, writer, message(writer).replace(b"Subject: Tea", b"Subject: Gin"))
     assert ("pass-content", Trust.DMARC_PASS, "bob-bot") == (mail.identity["verdict"], mail.trust, mail.identity["agent_id"])
 

@@ -161,7 +161,7 @@ def test_webhooks_are_listed_page_by_page(internet):
 # --- signatures ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_signature_is_the_one_of_the_standards_own_library(internet):
+def test_s28_the_signature_is_the_one_of_the_standards_own_library(internet):
     hook = internet.webhook()
     happen(internet, "ada")
     internet.run()
@@ -186,7 +186,7 @@ def verifies(secret: str, call) -> bool:
     return True
 
 
-def test_another_secret_or_a_changed_body_does_not_verify(internet):
+def test_s28_another_secret_or_a_changed_body_does_not_verify(internet):
     hook, other = internet.webhook(), internet.webhook("https://hooks.example/2")
     happen(internet, "ada")
     internet.run()
@@ -196,7 +196,7 @@ def test_another_secret_or_a_changed_body_does_not_verify(internet):
     assert not verifies(hook.webhook.secret, call)
 
 
-def test_a_secret_that_was_replaced_signs_beside_the_new_one_for_a_day(internet):
+def test_s28_a_secret_that_was_replaced_signs_beside_the_new_one_for_a_day(internet):
     hook = internet.webhook()
     old = hook.webhook.secret
     operator = internet.home.operator

@@ -123,7 +123,7 @@ def test_only_the_newest_are_kept_and_what_they_need(tmp_path: Path):
     assert (True, False, True) == tuple(archive.has(file.pieces[0]) for file in (shared, old, new))
 
 
-def test_nobody_else_reads_an_archive(tmp_path: Path):
+def test_s30_nobody_else_reads_an_archive(tmp_path: Path):
     folder = tmp_path / "backups"
     with Folder(folder).writing() as archive:
         put(archive, b"secret")

@@ -99,7 +99,7 @@ def test_a_restored_folder_holds_what_was_backed_up(data: Path, tmp_path: Path):
     assert "ada@here.example" == read(tmp_path / "new", lambda tx: tx.mailboxes.get("ten_1", "mbx_1")).address
 
 
-def test_nobody_else_reads_a_restored_folder(data: Path, tmp_path: Path):
+def test_s30_nobody_else_reads_a_restored_folder(data: Path, tmp_path: Path):
     backed_up(data, tmp_path / "b")
     restored(tmp_path / "b", tmp_path / "new")
     assert {0} == {path.stat().st_mode & 0o077 for path in [tmp_path / "new", *(tmp_path / "new").rglob("*")]}

@@ -109,7 +109,7 @@ def test_one_mailbox_is_read_as_it_is_meant(text: str, expected: Address) -> Non
         ("<alice@example.org><bob@example.com>", "quoted"),
     ],
 )
-def test_a_text_that_is_not_exactly_one_mailbox_is_refused_with_the_reason(text: str, reason: str) -> None:
+def test_s11_a_text_that_is_not_exactly_one_mailbox_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(InvalidAddress) as refusal:
         parse_mailbox(text)
     assert reason in str(refusal.value)
@@ -157,7 +157,7 @@ def test_the_domain_may_fill_the_address_to_254_octets_and_no_more() -> None:
         ("localhost", "localhost"),
     ],
 )
-def test_domains_are_compared_by_their_a_labels(domain: str, expected: str) -> None:
+def test_s11_domains_are_compared_by_their_a_labels(domain: str, expected: str) -> None:
     assert expected == domain_to_ascii(domain)
     assert expected == Address("", "ada", domain).domain_ascii
     assert valid_domain(domain)
@@ -305,17 +305,17 @@ def test_defects_are_told_and_only_old_forms_leave_a_list_sound(text: str, expec
         "alice@example.org\\<bob@example.com>",
     ],
 )
-def test_an_address_that_readers_disagree_about_is_never_sound(text: str) -> None:
+def test_s11_an_address_that_readers_disagree_about_is_never_sound(text: str) -> None:
     assert not parse_address_list(text).sound
 
 
-def test_a_quoted_name_that_looks_like_an_address_stays_a_name() -> None:
+def test_s11_a_quoted_name_that_looks_like_an_address_stays_a_name() -> None:
     parsed = parse_address_list('"alice@example.org" <bob@example.com>')
     assert (Address("alice@example.org", "bob", "example.com"),) == parsed.mailboxes
     assert parsed.sound
 
 
-def test_an_encoded_word_in_an_address_is_not_decoded() -> None:
+def test_s11_an_encoded_word_in_an_address_is_not_decoded() -> None:
     parsed = parse_address_list("=?utf-8?q?alice=40example.org=3E?=@example.com")
     assert ["example.com"] == [mailbox.domain for mailbox in parsed.mailboxes]
     assert ["=?utf-8?q?alice=40example.org=3E?="] == [mailbox.local_part for mailbox in parsed.mailboxes]
@@ -349,7 +349,7 @@ SIZES = [4_000, pytest.param(250_000, marks=pytest.mark.slow)]
     ['"', '\\"', "(", ")", "((", "(\\", "<", ">", "@", ",", ":", ";", "[", "]", "[\\", "a:", "a@", "a.", ". ", " ", "=?",
      "=?a?q?", "=?a?q?=", "<@a,", "<a@b>", '"a" ', "a b ", "a@b:", "(a)", "\\"],
 )  # fmt: skip
-def test_reading_takes_time_in_proportion_to_length(piece: str, size: int) -> None:
+def test_s13_reading_takes_time_in_proportion_to_length(piece: str, size: int) -> None:
     text = piece * (size // len(piece))
     start = time.process_time()
     parse_address_list(text)

@@ -254,7 +254,7 @@ def test_any_text_has_an_explanation(text: str, host: str) -> None:
     ],
     ids=["angles", "at", "dots", "many", "codes", "words", "addresses"],
 )
-def test_no_bounce_takes_long(words: str) -> None:
+def test_s13_no_bounce_takes_long(words: str) -> None:
     before = time.process_time()
     read(mime.parse((DAEMON + "could not be delivered\n" + words).encode()))
     assert time.process_time() - before < 1

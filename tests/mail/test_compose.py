@@ -426,7 +426,7 @@ UNSAFE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("path", UNSAFE)
-def test_no_string_can_end_a_line(path: str) -> None:
+def test_s10_no_string_can_end_a_line(path: str) -> None:
     for breaks in BREAKS:
         draft = replace(PLAIN, **UNSAFE[path](breaks))
         with pytest.raises(ComposeError) as refused:
@@ -453,7 +453,7 @@ FIELDS_OF_OTHERS = """
     "name",
     FIELDS_OF_OTHERS.split(),
 )
-def test_fields_that_others_write_are_refused(name: str) -> None:
+def test_s8_fields_that_others_write_are_refused(name: str) -> None:
     (fault,) = draft_faults(replace(PLAIN, headers=((name, "x"),)))
     assert (FaultCode.REFUSED_HEADER, "headers[0].name") == (fault.code, fault.path)
 
@@ -509,7 +509,7 @@ def test_all_faults_are_told_at_once() -> None:
 
 @given(st.text(st.characters(codec=None), max_size=60))
 @settings(max_examples=100, deadline=None)
-def test_any_string_anywhere_is_written_safely_or_refused(text: str) -> None:
+def test_s10_any_string_anywhere_is_written_safely_or_refused(text: str) -> None:
     for path in UNSAFE:
         draft = replace(PLAIN, text=text, html=text, **UNSAFE[path](text))
         if not draft_faults(draft):

@@ -412,7 +412,7 @@ def test_any_original_and_any_reply_make_a_readable_report(original: bytes, text
         ("From: bob@there.example", "PostMaster", Automatic.ROLE_ADDRESS),
     ],
 )
-def test_automatic_mail_is_known_by_its_signs(lines: str, mail_from: str | None, expected: Automatic | None) -> None:
+def test_s19_automatic_mail_is_known_by_its_signs(lines: str, mail_from: str | None, expected: Automatic | None) -> None:
     """RFC 3834 §2, RFC 5230 §4.6."""
     assert expected == is_automatic(parse_header(f"{lines}\n\n".encode()), mail_from)
 

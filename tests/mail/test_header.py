@@ -73,11 +73,11 @@ def test_the_body_starts_after_the_first_empty_line(raw: bytes, body: bytes, def
     assert defects == header.defects
 
 
-def test_junk_between_fields_hides_no_field() -> None:
+def test_s18_junk_between_fields_hides_no_field() -> None:
     assert names(b"A: 1\njunk\nB: 2\nno colon: x y\n: 3\nC: 4\n\n") == ["a", "b", "c"]
 
 
-def test_too_many_fields_and_too_long_a_header_are_cut_and_told() -> None:
+def test_s12_too_many_fields_and_too_long_a_header_are_cut_and_told() -> None:
     many = parse_header(b"A: b\r\n" * (MAX_FIELDS + 1) + b"\r\nbody")
     assert len(many.fields) == MAX_FIELDS
     assert many.defects == ("too-many-fields",)
@@ -96,7 +96,7 @@ def test_a_mapped_file_reads_like_bytes() -> None:
 
 
 @pytest.mark.parametrize("piece", [b"a", b"a ", b"a:", b"a\n", b"\n ", b": \n", b"\r", b"a\r\n", b" \n", b"a :", b"a:\n b\n"])
-def test_time_is_in_proportion_to_length(piece: bytes) -> None:
+def test_s13_time_is_in_proportion_to_length(piece: bytes) -> None:
     raw = piece * (MAX_HEADER // len(piece))
     start = time.process_time()
     parse_header(raw)

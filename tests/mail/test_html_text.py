@@ -63,7 +63,7 @@ def test_html_reads_as_text(source: str, expected: str) -> None:
     assert expected == html_to_text(source)
 
 
-def test_no_more_is_read_and_written_than_the_limit() -> None:
+def test_s13_no_more_is_read_and_written_than_the_limit() -> None:
     assert html_to_text("<p>hello world</p>", 8) == "hello"
     assert len(html_to_text("<blockquote>" * 1000 + "<br>x" * 100_000, 100_000)) < 200_000
 
@@ -79,7 +79,7 @@ SIZES = [10_000, pytest.param(250_000, marks=pytest.mark.slow)]
      "<script>", "</script", "<a b=c ", " ", "<br>", "<blockquote>", "<pre>\n", "<p hidden>", "<li>", "<i style='a", "x ",
      "<p a='\"' b=\"'\">", "<head>", "<title>"],
 )  # fmt: skip
-def test_time_is_in_proportion_to_length(piece: str, size: int) -> None:
+def test_s13_time_is_in_proportion_to_length(piece: str, size: int) -> None:
     source = piece * (size // len(piece))
     start = time.process_time()
     html_to_text(source)

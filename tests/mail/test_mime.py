@@ -198,13 +198,13 @@ def test_the_fields_of_a_part(fields: str, disposition: str, filename: str, enco
         ("x" * 10 + "." + "y" * 500, "x" * 10 + "." + "y" * 139),
     ],
 )
-def test_a_file_name_is_safe_on_any_disk(name: str, expected: str) -> None:
+def test_s22_a_file_name_is_safe_on_any_disk(name: str, expected: str) -> None:
     assert expected == safe_filename(name)
 
 
 @settings(max_examples=100, deadline=2000)
 @given(st.text(max_size=200))
-def test_no_file_name_leaves_its_folder(name: str) -> None:
+def test_s22_no_file_name_leaves_its_folder(name: str) -> None:
     safe = safe_filename(name)
     assert safe not in ("", ".", "..")
     assert not set('/\\\0<>:"|?*') & set(safe)
@@ -263,14 +263,14 @@ def nested(depth: int, kind: str = "multipart") -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["multipart", "message"])
-def test_nesting_ends_at_the_limit_in_an_opaque_leaf(kind: str) -> None:
+def test_s12_nesting_ends_at_the_limit_in_an_opaque_leaf(kind: str) -> None:
     root = timed(nested(20_000, kind))
     assert MimeDefect.TOO_DEEP in all_defects(root)
     assert len(list(walk(root))) == 51
     assert len(leaves(root)) == 1
 
 
-def test_a_message_within_a_message_in_base64_ends_at_the_limit_too() -> None:
+def test_s12_a_message_within_a_message_in_base64_ends_at_the_limit_too() -> None:
     import base64
 
     raw = b"Subject: x\n\nend"
@@ -290,7 +290,7 @@ def test_an_encoded_message_that_is_none_is_a_leaf() -> None:
     assert leaves(root) == [root]
 
 
-def test_of_two_encoded_messages_the_first_may_use_up_the_parts() -> None:
+def test_s12_of_two_encoded_messages_the_first_may_use_up_the_parts() -> None:
     message = b"--m\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQTogYgoKYwo=\n"
     root = parse(b"Content-Type: multipart/mixed; boundary=m\n\n" + message * 2 + b"--m--\n", limits=Limits(parts=4))
     assert [len(part.children) for part in root.children] == [1, 0]
@@ -318,7 +318,7 @@ def test_an_alternative_of_plain_text_alone_is_shown_to_all() -> None:
     assert root.children == text_body(root) == html_body(root)
 
 
-def test_a_hundred_thousand_parts_end_in_one_leaf() -> None:
+def test_s12_a_hundred_thousand_parts_end_in_one_leaf() -> None:
     root = timed(b"Content-Type: multipart/mixed; boundary=m\n\n" + b"--m\n\nx\n" * 100_000)
     assert len(root.children) == 1000
     rest = root.children[-1]
@@ -356,7 +356,7 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
 # Within the unit run a size at which a loop of Python in a loop shows; with the slow ones, at which one of C does.
 @pytest.mark.parametrize("size", [50_000, pytest.param(500_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_a_bomb_takes_bounded_time(bomb: str, size: int) -> None:
+def test_s12_s13_a_bomb_takes_bounded_time(bomb: str, size: int) -> None:
     root = timed(BOMBS[bomb](size))
     start = time.process_time()
     for part in walk(root):
@@ -367,7 +367,7 @@ def test_a_bomb_takes_bounded_time(bomb: str, size: int) -> None:
     assert time.process_time() - start < SECONDS
 
 
-def test_the_tree_takes_less_memory_than_the_message() -> None:
+def test_s12_the_tree_takes_less_memory_than_the_message() -> None:
     raw = b"Content-Type: multipart/mixed; boundary=m\n\n" + (b"--m\nContent-Type: a/b\n\n" + b"x" * 50_000 + b"\n") * 200
     tracemalloc.start()
     parse(raw)
@@ -477,7 +477,7 @@ def test_mime4j_messages(shared: Path, folder: str) -> None:
 
 
 @pytest.mark.corpora
-def test_messages_that_have_crashed_others_take_bounded_time_and_memory(shared: Path) -> None:
+def test_s12_messages_that_have_crashed_others_take_bounded_time_and_memory(shared: Path) -> None:
     cases = []
     for path in sorted((shared / "corpora/mime/nodemailer-mailparser").glob("*.eml")):
         raw = path.read_bytes()

@@ -188,7 +188,7 @@ def test_new_text_is_part_of_the_text(lines: list[str]) -> None:
 @pytest.mark.parametrize(
     "line", ["\n", ">\n", "a:\n", "From: a@b\n", "x 12:30 wrote:\n", "<a@b>:\n", "-- \n", "- - - -\n", " "]
 )
-def test_no_text_takes_long(line: str) -> None:
+def test_s13_no_text_takes_long(line: str) -> None:
     text = line * (200_000 // len(line))
     before = time.perf_counter()
     new_text(text)

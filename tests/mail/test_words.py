@@ -130,7 +130,7 @@ def test_bytes_are_decoded_as_well_as_can_be(data: bytes, charset: str, expected
         ("tab\there", "tab here"),
     ],
 )
-def test_encoded_words_are_decoded_and_can_not_break_the_line(text: str, expected: str) -> None:
+def test_s10_encoded_words_are_decoded_and_can_not_break_the_line(text: str, expected: str) -> None:
     assert expected == decode_words(text)
 
 
@@ -175,7 +175,7 @@ SIZES = [10_000, pytest.param(250_000, marks=pytest.mark.slow)]
     "piece",
     ["=?", "=?a?q?", "=?a?q?b", "=?a?q?b?=", "=?a?q?b?= ", "=?a?", "?=", "=", "=?" + "a" * 60, "=?a?b?=", "=?a?b?A===?= "],
 )
-def test_time_is_in_proportion_to_length(piece: str, size: int) -> None:
+def test_s13_time_is_in_proportion_to_length(piece: str, size: int) -> None:
     text = piece * (size // len(piece))
     start = time.process_time()
     decode_words(text)

@@ -122,7 +122,7 @@ def test_a_key_is_read_once_and_kept() -> None:
     assert parse_key(SEED_RECORD) is parse_key(SEED_RECORD)
 
 
-def test_a_key_says_why_it_may_not_be_used() -> None:
+def test_s18_a_key_says_why_it_may_not_be_used() -> None:
     key = parse_key(SEED_RECORD + "; h=sha256; s=email")
     assert isinstance(key, PublicKey)
     assert "" == key.refusal(Algorithm.ED25519_SHA256, "email")

@@ -109,19 +109,19 @@ def test_dkim_5_we_never_limit_the_length() -> None:
 
 
 @pytest.mark.parametrize(("length", "partial"), [("10", True), ("0", True), ("37", False)])
-def test_dkim_5_a_signature_over_part_of_the_body_vouches_for_nothing(length: str, partial: bool) -> None:
+def test_dkim_5_s18_a_signature_over_part_of_the_body_vouches_for_nothing(length: str, partial: bool) -> None:
     (result,) = check(forge(MESSAGE, ED, {"l": length}))
     assert (Verdict.PASS, partial, not partial) == (result.result, result.partial, result.vouches)
 
 
-def test_dkim_5_text_added_behind_the_length_is_seen() -> None:
+def test_dkim_5_s18_text_added_behind_the_length_is_seen() -> None:
     (result,) = check(forge(MESSAGE, ED, {"l": "37"}) + b"Buy more!\r\n")
     assert (Verdict.PASS, True, False) == (result.result, result.partial, result.vouches)
     assert "l= leaves 15 octets of the body unsigned" in result.steps
 
 
 @pytest.mark.parametrize("name", OVERSIGNED)
-def test_dkim_6_a_field_that_matters_can_neither_be_added_nor_doubled(name: str) -> None:
+def test_dkim_6_s18_a_field_that_matters_can_neither_be_added_nor_doubled(name: str) -> None:
     extra = f"{name}: intruder@example.org\r\n".encode()
     for message in (MESSAGE, extra + MESSAGE if name != "from" else MESSAGE):
         sound = signed(message, ED)
@@ -130,7 +130,7 @@ def test_dkim_6_a_field_that_matters_can_neither_be_added_nor_doubled(name: str)
         assert [Verdict.FAIL] == verdicts(sound.replace(b"\r\n\r\n", b"\r\n" + extra + b"\r\n", 1))
 
 
-def test_dkim_6_a_second_from_is_noticed_even_where_the_signer_did_not_oversign() -> None:
+def test_dkim_6_s18_a_second_from_is_noticed_even_where_the_signer_did_not_oversign() -> None:
     (result,) = check(b"From: Eve <eve@example.org>\r\n" + forge(MESSAGE, ED))
     assert (Verdict.POLICY, "a From field is not signed", False) == (result.result, result.reason, result.vouches)
 
@@ -172,7 +172,7 @@ def test_dkim_10_the_signature_outlives_the_wire_and_a_refolded_header() -> None
     assert [Verdict.PASS] == verdicts(message.replace(b";\r\n ", b"; "))
 
 
-def test_dkim_11_only_the_topmost_signatures_are_looked_at_and_all_keys_asked_for_at_once() -> None:
+def test_dkim_11_s17_only_the_topmost_signatures_are_looked_at_and_all_keys_asked_for_at_once() -> None:
     message = MESSAGE
     for number in range(MAX_SIGNATURES + 2):
         message = forge(message, replace(ED, selector=f"s{number}"))

@@ -200,7 +200,7 @@ def test_what_is_no_report_is_refused_with_the_reason(octets: bytes, reason: Unu
     assert reason is refused(octets)
 
 
-def test_an_archive_is_not_unpacked_beyond_its_bound() -> None:
+def test_s12_an_archive_is_not_unpacked_beyond_its_bound() -> None:
     incompressible = b"".join(zlib.compress(bytes([n % 256, n // 256]) * 9) for n in range(9000))
     assert Unreadable(Unusable.TOO_LARGE) == unpacked(gzip.compress(incompressible * 200 + incompressible * 200, 1))
 
@@ -219,7 +219,7 @@ def test_an_archive_is_not_unpacked_beyond_its_bound() -> None:
     ],
     ids=["elements", "depth", "unknown", "attributes", "ampersands", "less-than", "mended", "tags"],
 )
-def test_no_document_takes_long(octets: bytes) -> None:
+def test_s13_no_document_takes_long(octets: bytes) -> None:
     before = time.process_time()
     assert isinstance(parse_dmarc_report(octets), Unreadable)
     assert time.process_time() - before < 2  # as a rule a tenth of it

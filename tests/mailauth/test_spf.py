@@ -59,7 +59,7 @@ def disagreements(file: str) -> list[str]:
     return found
 
 
-def test_spf_1_ten_lookups_are_allowed_and_the_eleventh_is_a_permanent_error() -> None:
+def test_spf_1_s17_ten_lookups_are_allowed_and_the_eleventh_is_a_permanent_error() -> None:
     assert [] == disagreements("01-lookups.txt")
 
 
@@ -67,7 +67,7 @@ def test_spf_2_more_than_ten_mx_are_an_error_and_only_ten_ptr_names_are_looked_a
     assert [] == disagreements("02-hosts.txt")
 
 
-def test_spf_3_the_third_void_lookup_is_a_permanent_error() -> None:
+def test_spf_3_s17_the_third_void_lookup_is_a_permanent_error() -> None:
     assert [] == disagreements("03-void.txt")
 
 
@@ -228,7 +228,7 @@ def test_terms_are_asked_together_up_to_the_first_sure_match() -> None:
     assert [["m.example TXT"], together, ["a.example A"]] == rounds(zone, "a@m.example", "192.0.2.1")
 
 
-def test_no_record_makes_us_ask_more_than_ten_questions_ahead() -> None:
+def test_s17_no_record_makes_us_ask_more_than_ten_questions_ahead() -> None:
     includes = " ".join(f"include:n{number}.example" for number in range(40))
     lines = [f"n{number}.example TXT v=spf1 {includes} -all" for number in range(40)]
     asked = rounds(Zone.parse("\n".join(lines)), "a@n0.example", "192.0.2.1")
@@ -241,12 +241,12 @@ def test_a_question_is_asked_once_in_a_check() -> None:
     assert sorted(set(asked)) == sorted(asked)
 
 
-def test_a_record_of_absurd_length_is_an_error_and_costs_little() -> None:
+def test_s17_a_record_of_absurd_length_is_an_error_and_costs_little() -> None:
     zone = Zone({("long.example", "TXT"): ("v=spf1 " + "ip4:192.0.2.1 " * 10_000,)})
     assert SpfResult.PERMERROR == verdict_of(zone, "a@long.example").result
 
 
-def test_a_macro_bomb_stays_small() -> None:
+def test_s17_a_macro_bomb_stays_small() -> None:
     text = "v=spf1 exists:" + "%{s}." * 1500 + "example exp=boom.example -all"
     boom = "%{s}" * 1000
     zone = Zone({("m.example", "TXT"): (text,), ("boom.example", "TXT"): (boom,)})

@@ -355,7 +355,7 @@ async def test_s17_an_exchanger_that_is_ourselves_is_not_connected_to(make: Make
     assert "5.4.6" == outcome.enhanced
 
 
-async def test_only_so_many_addresses_are_tried(make: Make) -> None:
+async def test_s17_only_so_many_addresses_are_tried(make: Make) -> None:
     hosts = tuple(Host(f"mx{n}.there.example", ("127.0.0.1",), free_port()) for n in range(12))
     report = await make(tries=3).deliver(Route("there", hosts), parcel())
     assert 3 == sum(line.startswith("* connecting") for line in report.transcript)
@@ -445,7 +445,7 @@ async def test_a_smarthost_is_found_verified_and_logged_into(
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-async def test_a_smarthost_whose_certificate_does_not_hold_gets_nothing(
+async def test_s28_a_smarthost_whose_certificate_does_not_hold_gets_nothing(
     make: Make, serve: Serve, pair: tuple[Path, Path], tls: str
 ) -> None:
     peer = await serve(context=server_context(*pair), implicit=tls == "implicit")

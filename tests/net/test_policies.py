@@ -105,7 +105,7 @@ async def test_another_id_brings_another_policy(net: Net) -> None:
         (b"nonsense\r\n\r\n", "sts-policy-fetch-error"),
     ],
 )
-async def test_what_is_no_policy_is_told_and_not_fetched_again_for_a_while(net: Net, answer: bytes, type: str) -> None:
+async def test_s16_what_is_no_policy_is_told_and_not_fetched_again_for_a_while(net: Net, answer: bytes, type: str) -> None:
     net.endpoint.reply = answer
     for _ in range(2):
         policy, fault = await net.of()
@@ -116,7 +116,7 @@ async def test_what_is_no_policy_is_told_and_not_fetched_again_for_a_while(net: 
     assert (FOUND, None) == await net.of()
 
 
-async def test_the_policy_host_must_prove_who_it_is(net: Net) -> None:
+async def test_s16_the_policy_host_must_prove_who_it_is(net: Net) -> None:
     net.ca_file = None  # type: ignore[assignment]
     net.restart()
     policy, fault = await net.of()

@@ -105,7 +105,7 @@ async def test_a_post_carries_its_headers_and_body_and_brings_the_answer(serve: 
     ] == head.split(b"\r\n")
 
 
-async def test_every_status_is_an_answer_and_a_redirect_is_not_followed(serve: Serve) -> None:
+async def test_s15_every_status_is_an_answer_and_a_redirect_is_not_followed(serve: Serve) -> None:
     inside = await serve()
     reply = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:%d/\r\nContent-Length: 0\r\n\r\n" % inside.port
     endpoint = await serve(reply)
@@ -182,7 +182,7 @@ async def test_nobody_there_is_told_as_connect() -> None:
     assert "connect" == found.reason
 
 
-async def test_a_response_is_read_up_to_its_limit(serve: Serve) -> None:
+async def test_s15_a_response_is_read_up_to_its_limit(serve: Serve) -> None:
     endpoint = await serve(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 300_000)
     found = await Poster(Table(HERE), LOCAL).fetch("GET", f"http://hooks.example:{endpoint.port}/")
     assert isinstance(found, Fetched)
@@ -234,7 +234,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "c.pem", folder / "k.pem"
 
 
-async def test_https_goes_to_the_judged_address_under_the_name_of_the_url(serve: Serve, certificate: tuple[Path, Path]) -> None:
+async def test_s15_https_goes_to_the_judged_address_under_the_name_of_the_url(
+    serve: Serve, certificate: tuple[Path, Path]
+) -> None:
     names: list[str | None] = []
     context = server_context(*certificate)
     context.sni_callback = lambda _socket, name, _context: names.append(name)

@@ -211,7 +211,7 @@ async def test_the_second_server_is_asked_when_the_first_fails(start: Start, ser
 
 
 @pytest.mark.parametrize("trust", [True, False])
-async def test_the_ad_bit_is_believed_only_when_that_is_configured(start: Start, server: ZoneServer, trust: bool) -> None:
+async def test_s17_the_ad_bit_is_believed_only_when_that_is_configured(start: Start, server: ZoneServer, trust: bool) -> None:
     server.zone = says(Answer(Status.OK, ("192.0.2.1",), authenticated=True))
     assert trust == (await (await start(trust_ad=trust)).ask(Question("x.example", RecordType.A))).authenticated
 
@@ -272,7 +272,7 @@ class _Liar(asyncio.DatagramProtocol):
             self.transport.sendto(octets, addr)
 
 
-async def test_rubbish_and_forged_answers_do_not_end_the_wait() -> None:
+async def test_s17_rubbish_and_forged_answers_do_not_end_the_wait() -> None:
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(_Liar, local_addr=("127.0.0.1", 0))
     port = transport.get_extra_info("sockname")[1]
     resolver = Resolver(ResolverOptions((f"127.0.0.1:{port}",), timeout=1))

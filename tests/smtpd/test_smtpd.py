@@ -183,7 +183,7 @@ async def test_connections_of_a_process_that_died_no_longer_count(world: World) 
         one.close()
 
 
-async def test_a_process_that_hangs_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_s12_a_process_that_hangs_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "PATIENCE", 0.3)
     monkeypatch.setattr(processes, "BEAT", 0.05)
     await asyncio.sleep(0)

@@ -97,7 +97,7 @@ async def test_a_large_spool_that_was_not_settled_under_this_id_gets_no_row(sqli
 
 
 @pytest.mark.parametrize("blob_id", ["../../etc/passwd", "blb_../x", "blb_a/b", "", "blb_", "BLB_1", "blb_a\0", "/blb_1"])
-async def test_what_is_no_id_of_ours_never_becomes_a_path(sqlite: SqliteStore, blob_id: str) -> None:
+async def test_s22_what_is_no_id_of_ours_never_becomes_a_path(sqlite: SqliteStore, blob_id: str) -> None:
     """S22."""
     spool = sqlite.blobs.spool()
     spool.write(LARGE)

@@ -126,7 +126,7 @@ def database() -> Iterator[apsw.Connection]:
     connection.close()
 
 
-def test_every_statement_names_the_tenant_or_has_a_reason_not_to() -> None:
+def test_s26_every_statement_names_the_tenant_or_has_a_reason_not_to() -> None:
     """S26, FV-4."""
     without = set()
     for statement in STATEMENTS:
@@ -215,7 +215,7 @@ def test_lists_and_claims_come_out_of_an_index_already_in_order(
     assert (1 if name == "due" else 0) >= len(sorted_at_all), plan
 
 
-def test_python_holds_no_sql() -> None:
+def test_s23_python_holds_no_sql() -> None:
     """Except for what no file could hold: pragmas, and the beginnings and ends of transactions."""
     allowed = re.compile(r"\s*(PRAGMA|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b")
     suspicious = re.compile(

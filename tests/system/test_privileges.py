@@ -16,7 +16,7 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebo
 
 
 @root
-def test_root_must_say_whom_to_become():
+def test_s30_root_must_say_whom_to_become():
     with pytest.raises(BadUser, match=r"set server\.user"):
         identity("", run_as_root=False)
 
@@ -35,7 +35,7 @@ def test_root_becomes_a_user_that_there_is():
 
 
 @root
-def test_root_by_another_name_is_no_user_to_become():
+def test_s30_root_by_another_name_is_no_user_to_become():
     with pytest.raises(BadUser, match="root by another name"):
         identity("root", run_as_root=False)
 
@@ -52,7 +52,7 @@ def as_nobody(code: str) -> str:
 
 
 @root
-def test_there_is_no_way_back_to_root():
+def test_s30_there_is_no_way_back_to_root():
     nobody = pwd.getpwnam("nobody")
     ids = as_nobody("print(os.getresuid(), os.getresgid(), sorted(os.getgroups()))")
     assert f"{(nobody.pw_uid,) * 3} {(nobody.pw_gid,) * 3} {[nobody.pw_gid]}" == ids
@@ -68,7 +68,7 @@ def test_who_is_not_root_becomes_nobody_else():
 
 
 @root
-def test_a_new_data_folder_is_the_users_alone(tmp_path: Path):
+def test_s30_a_new_data_folder_is_the_users_alone(tmp_path: Path):
     nobody = identity("nobody", run_as_root=False)
     assert nobody is not None
     own_folder(tmp_path / "data", nobody)
@@ -83,7 +83,7 @@ def test_a_data_folder_of_somebody_else_is_refused_with_the_command_that_mends_i
         own_folder(tmp_path / "data", identity("nobody", run_as_root=False))
 
 
-def test_a_data_folder_that_others_can_read_is_closed(tmp_path: Path):
+def test_s30_a_data_folder_that_others_can_read_is_closed(tmp_path: Path):
     (tmp_path / "data").mkdir(mode=0o755)
     own_folder(tmp_path / "data", None)
     assert 0o700 == (tmp_path / "data").stat().st_mode & 0o777

@@ -182,7 +182,7 @@ TLS_OFFERED = """
 """
 
 
-def test_after_starttls_everything_is_asked_again_and_nothing_is_remembered() -> None:
+def test_s5_after_starttls_everything_is_asked_again_and_nothing_is_remembered() -> None:
     session = Session(Options("us.example"))
     assert [StartTls()] == play(session, TLS_OFFERED + "S: 220 go ahead")
     assert State.HANDSHAKE == session.state
@@ -238,14 +238,14 @@ LOGGED_IN = Options("us.example", Tls.NEVER, encrypted=True, credentials=Credent
 START = "S: 220 hi\nC: EHLO us.example\nS: 250-hi\n"
 
 
-def test_plain_is_preferred_and_leaves_no_secret_in_the_transcript() -> None:
+def test_s28_plain_is_preferred_and_leaves_no_secret_in_the_transcript() -> None:
     session = Session(LOGGED_IN)
     events = play(session, START + "S: 250 AUTH LOGIN PLAIN\nC: AUTH PLAIN AGFkYQBodW50ZXIy\nS: 235 2.7.0 welcome")
     assert isinstance(events[-1], Ready)
     assert ("C: AUTH PLAIN <redacted>", "S: 235 2.7.0 welcome") == session.transcript[-2:]
 
 
-def test_login_answers_both_prompts_and_leaves_no_secret_in_the_transcript() -> None:
+def test_s28_login_answers_both_prompts_and_leaves_no_secret_in_the_transcript() -> None:
     session = Session(LOGGED_IN)
     events = play(
         session,
@@ -272,7 +272,7 @@ def test_s28_a_peer_that_repeats_the_password_does_not_get_it_into_our_records()
     assert "hunter2" not in repr(LOGGED_IN)
 
 
-def test_credentials_never_go_over_plain_text_unless_that_is_allowed() -> None:
+def test_s28_credentials_never_go_over_plain_text_unless_that_is_allowed() -> None:
     session = Session(Options("us.example", Tls.IF_OFFERED, credentials=Credentials("ada", "hunter2")))
     (event,) = play(session, START + "S: 250 AUTH PLAIN\nC: QUIT")
     assert isinstance(event, Unready)

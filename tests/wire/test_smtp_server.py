@@ -375,7 +375,7 @@ def test_a_response_of_12288_octets_is_taken():
     assert AuthResponse(b"aaa" * ((AUTH_LINE - 2) // 4)) == shell.events[-1]
 
 
-def test_a_password_sent_before_it_was_asked_for_ends_the_session():
+def test_s6_a_password_sent_before_it_was_asked_for_ends_the_session():
     for words in ("AUTH LOGIN\r\nYWRh\r\n", "AUTH LOGIN\r\n|YWRh\r\nc2VjcmV0\r\n"):
         shell = Shell(SUBMISSION, tls=True).helloed()
         for part in words.split("|"):
@@ -394,7 +394,7 @@ def test_s6_auth_is_neither_offered_nor_taken_in_the_clear():
 # --- STARTTLS ------------------------------------------------------------
 
 
-def test_starttls_is_told_and_begins_afresh():
+def test_s5_starttls_is_told_and_begins_afresh():
     shell = Shell(Options(starttls=True, auth_mechanisms=("PLAIN",))).helloed()
     shell.send("STARTTLS\r\n")
     assert [StartTls()] == shell.events

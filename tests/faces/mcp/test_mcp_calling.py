@@ -164,7 +164,7 @@ async def test_the_same_call_with_the_same_key_sends_once(connect):
         assert "idempotency_key_reuse" == (await refused(client, "send_message", **wanted | {"text": "y"}))["code"]
 
 
-async def test_what_somebody_else_wrote_stands_in_the_fields_that_are_named_untrusted(connect, world):
+async def test_s27_what_somebody_else_wrote_stands_in_the_fields_that_are_named_untrusted(connect, world):
     message_id = await world.arrive(LETTER)
     async with connect() as client:
         found = await client.call_tool("read_message", {"message_id": message_id})

@@ -68,7 +68,7 @@ async def test_authorization_servers_come_from_the_settings(world):
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://localhost:3000", "https://mail.example.com.evil.example"]
 )
-async def test_pages_of_other_origins_are_refused(door, origin):
+async def test_s16_pages_of_other_origins_are_refused(door, origin):
     found = await door.post(asked("tools/list"), origin=origin, **fields("tools/list"))
     assert (403, "blocked_by_policy") == (found.status_code, found.json()["error"]["data"]["code"])
 
@@ -144,7 +144,7 @@ async def test_nonsense_is_refused_and_never_crashes(door, body, logged):
     assert not [one for one in logged if one["log_level"] == "error"]
 
 
-async def test_a_request_larger_than_any_message_is_refused(door):
+async def test_s12_a_request_larger_than_any_message_is_refused(door):
     found = await door.post({"pad": "x" * (3 * 1024 * 1024)})
     assert (413, "too_large") == (found.status_code, found.json()["error"]["data"]["code"])
 

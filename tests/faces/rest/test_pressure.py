@@ -33,7 +33,7 @@ async def test_while_there_is_no_room_what_changes_something_is_refused_and_read
         assert 401 == (await http.post("/v1/agents", json={"name": "x"})).status_code  # strangers learn nothing
 
 
-async def test_one_request_too_many_is_refused_in_the_error_shape(world):
+async def test_s21_one_request_too_many_is_refused_in_the_error_shape(world):
     async with client(create_app(world.ports, Options(requests=0))) as http:
         answer = await http.get("/healthz")
     error = answer.json()["error"]

@@ -54,7 +54,7 @@ async def test_requests_are_answered_one_after_the_other_on_one_connection(world
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nhost: x\r\n"], ids=["nothing", "line", "field"])
-async def test_a_head_that_does_not_come_is_not_waited_for(world, begun, monkeypatch):
+async def test_s21_a_head_that_does_not_come_is_not_waited_for(world, begun, monkeypatch):
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.05)
     async with connected(world) as (reader, writer):
         writer.write(begun)
@@ -78,7 +78,7 @@ async def test_a_stream_is_no_head_that_does_not_come(world, monkeypatch):
 
 
 @pytest.mark.parametrize("piece", [b"x" * 65536, b"a: b\r\n" * 10_000], ids=["one field", "many fields"])
-async def test_a_head_without_end_is_cut_off(world, piece):
+async def test_s21_a_head_without_end_is_cut_off(world, piece):
     async with connected(world) as (reader, writer):
         writer.write(b"GET /healthz HTTP/1.1\r\na: ")
         await pour(writer, piece, 100)
@@ -86,7 +86,7 @@ async def test_a_head_without_end_is_cut_off(world, piece):
         assert reader.at_eof() or reader.exception() is not None
 
 
-async def test_trailers_without_end_are_cut_off(world):
+async def test_s21_trailers_without_end_are_cut_off(world):
     async with connected(world) as (reader, writer):
         writer.write(b"POST /v1/agents HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n")
         await pour(writer, b"a: b\r\n" * 10_000, 100)
@@ -123,7 +123,7 @@ async def test_what_is_no_http_is_told_so_in_the_error_shape(world, raw):
         b"transfer-encoding : chunked\r\n",
     ],
 )
-async def test_framing_that_two_readers_would_read_differently_is_refused(world, framing):
+async def test_s3_framing_that_two_readers_would_read_differently_is_refused(world, framing):
     async with connected(world) as (reader, writer):
         writer.write(
             b"POST /v1/agents HTTP/1.1\r\nhost: x\r\n" + framing + b"\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
