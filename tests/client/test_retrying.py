@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from mailwright.client import Conflict, Garbled, Invalid, Patience, RateLimited, Unavailable, Unreachable
+from mailwright.client import Conflict, Garbled, Invalid, Patience, RateLimited, TimedOut, Unavailable, Unreachable
 from mailwright.client.calling import Answer, Call
-from mailwright.client.retrying import Lost, Pause, asking, seconds_in
+from mailwright.client.retrying import Loss, Lost, Pause, asking, seconds_in
 
 POST = Call("POST", "/v1/send_email", once="key")
 OK = Answer(200, {}, b"{}")
@@ -78,6 +78,13 @@ def test_a_refusal_is_told_with_everything_that_helps() -> None:
 def test_the_last_trouble_is_raised_when_patience_ends(trouble: Answer | Lost, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         play(POST, *[trouble] * 3, patience=Patience(tries=3))
+
+
+@pytest.mark.parametrize(("why", "kind"), [(Loss.NOT_REACHED, Unreachable), (Loss.LATE, TimedOut)])
+def test_a_loss_that_patience_does_not_bear_is_raised_at_once(why: Loss, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as wrong:
+        play(POST, Lost("gone", why), patience=Patience(bears=frozenset({Loss.BROKEN})))
+    assert type(wrong.value) is kind
 
 
 @pytest.mark.parametrize("trouble", [refusal(409, "not_pending")])

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], Asked]:
         put = partial(calling.Server, transport=httpx2.MockTransport(asked))
         monkeypatch.setattr(doing, "Server", put)
         monkeypatch.setattr(completing, "Server", put)
-        monkeypatch.setattr(calling, "PAUSE", 0.0)
+        monkeypatch.setattr(calling, "PATIENCE", replace(calling.PATIENCE, first=0.0))
         return asked
 
     return build
@@ -314,7 +316,7 @@ EVENTS = (
 def test_following_goes_on_where_the_stream_broke(server: Callable[[Answers], Asked]) -> None:
     asked = server(lambda request: httpx2.Response(200, text=EVENTS))
     done = asked.run("events", "follow", "--json", "--count", "2")
-    assert [None, "b"] == [one.headers.get("Last-Event-ID") for one in asked.requests]
+    assert [None, "b"] == [one.url.params.get("after") for one in asked.requests]
     assert ["stream.ready", "x"] * 2 == [json.loads(line)["type"] for line in done.stdout.splitlines()]
 
 
@@ -322,6 +324,43 @@ def test_following_for_a_time_ends_with_a_code_where_too_few_came(server: Callab
     asked = server(lambda request: httpx2.Response(200, text=EVENTS))
     done = asked.run("events", "follow", "--count", "100000", "--seconds", "0.05")
     assert (4, True) == (done.exit_code, "t  x" in done.stdout)
+
+
+class Silence(httpx2.SyncByteStream):
+    """A stream that is ready, gives signs of life, and has nothing to tell."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield EVENTS[: EVENTS.index(": still")].encode()
+        for _ in range(500):
+            time.sleep(0.02)
+            yield b": still here\n\n"
+
+
+def test_following_ends_in_time_though_nothing_happens(server: Callable[[Answers], Asked]) -> None:
+    asked = server(lambda request: httpx2.Response(200, stream=Silence()))
+    begun = time.monotonic()
+    done = asked.run("events", "follow", "--seconds", "0.2")
+    assert (0, "", 1) == (done.exit_code, done.output, len(asked.requests))
+    assert time.monotonic() - begun < 5
+
+
+def test_a_stream_that_is_refused_is_told_as_any_refusal(server: Callable[[Answers], Asked]) -> None:
+    error = {"code": "missing_permission", "message": "No.", "fix": "Ask.", "details": None}
+    done = server(always(403, {"error": error})).run("events", "follow")
+    assert (1, "mailwright: No. (missing_permission)\nmailwright: fix: Ask.\n") == (done.exit_code, done.stderr)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--key", "na\u00efve"), ("--key", "a\nb"), ("--url", "http://mail.test:x")])
+def test_what_cannot_be_an_address_or_a_key_is_told_as_such(option: str, value: str) -> None:
+    words = {"--url": "http://mail.test", "--key": "x"} | {option: value}
+    done = CliRunner().invoke(cli, ["domains", "list", *(word for pair in words.items() for word in pair)])
+    assert (2, 1) == (done.exit_code, done.stderr.count("mailwright: "))
+
+
+def test_an_address_may_name_the_version(server: Callable[[Answers], Asked]) -> None:
+    asked = server(always(200, {"items": [], "next_cursor": None}))
+    CliRunner().invoke(cli, ["domains", "list", "--url", "http://mail.test/v1/", "--key", "x"])
+    assert "/v1/domains" == asked.requests[-1].url.path
 
 
 def test_what_is_no_json_is_written_as_it_is(server: Callable[[Answers], Asked], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import httpx2
 from mailwright.client import calling
 from mailwright.client.calling import Answer, Call, Content
 from mailwright.client.following import QUIET, Following
+from mailwright.client.line import lost
 from mailwright.client.pages import AsyncPages
 from mailwright.client.retrying import Lost, Patience, Pause, asking
 from mailwright.client.settings import Settings
@@ -69,7 +70,7 @@ class AsyncLine:
                     else:
                         got = Answer(response.status_code, response.headers, await response.aread())
             except httpx2.TransportError as wrong:
-                got = Lost(str(wrong) or type(wrong).__name__)
+                got = lost(wrong)
             await sleep(following.after_failure(got))
 
     def _open(self, call: Call) -> AbstractAsyncContextManager[httpx2.Response]:
@@ -98,5 +99,5 @@ class AsyncLine:
                 call.method, call.path, params=call.parameters, content=call.body, headers=call.headers, timeout=timeout
             )
         except httpx2.TransportError as wrong:
-            return Lost(str(wrong) or type(wrong).__name__)
+            return lost(wrong)
         return Answer(response.status_code, response.headers, response.content)

@@ -41,6 +41,12 @@ class Unreachable(MailwrightError):
     code = "unreachable"
 
 
+class TimedOut(Unreachable):
+    """The server was silent for longer than `timeout`. What was asked may have been done all the same."""
+
+    code = "timed_out"
+
+
 class Garbled(MailwrightError):
     """An answer came that is not this API's: is that address a Mailwright server?"""
 

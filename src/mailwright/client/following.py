@@ -20,6 +20,33 @@ MAX_LINE = 4 * 1024 * 1024  # bytes; an event of ours has 64 KiB
 QUIET = 45.0  # seconds without a sign of life (the server gives one each 15) until a stream counts as broken
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One thing that the stream told: its type, and its data as they came."""
+
+    type: str
+    data: str
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it is of the log; else it is about the stream itself."""
+        return not self.type.startswith("stream.")
+
+    def event(self) -> Event:
+        """The event; raises Garbled."""
+        try:
+            return msgspec.json.decode(self.data, type=Event)
+        except msgspec.MsgspecError as wrong:
+            raise Garbled(f"an event is not what this client knows: {wrong}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The stream broke, and goes on from where it was after so many seconds."""
+
+    seconds: float
+
+
 @dataclass(slots=True)
 class Following:
     """One stream over all its connections: `cursor` is where it stands."""
@@ -40,6 +67,10 @@ class Following:
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that these bytes complete."""
+        return (frame.event() for frame in self.frames(chunk) if frame.is_event)
+
+    def frames(self, chunk: bytes) -> Iterator[Frame]:
+        """All that these bytes complete."""
         self._lines += chunk
         *whole, rest = self._lines.split(b"\n")
         self._lines = rest
@@ -48,8 +79,8 @@ class Following:
         for line in whole:
             if line.rstrip(b"\r"):
                 self._take(line.rstrip(b"\r").decode("utf-8", "replace"))
-            elif (event := self._dispatch()) is not None:
-                yield event
+            elif (frame := self._dispatch()) is not None:
+                yield frame
 
     def _take(self, line: str) -> None:
         name, _, value = line.partition(":")
@@ -57,14 +88,12 @@ class Following:
             value = value.removeprefix(" ")
             self._fields[name] = f"{self._fields['data']}\n{value}" if name == "data" and "data" in self._fields else value
 
-    def _dispatch(self) -> Event | None:
+    def _dispatch(self) -> Frame | None:
         fields = dict(self._fields)
         self._fields.clear()
         self._failed, self.patience = 0, self.patience.endless()
-        cursor = fields.get("id")
-        event = _event(fields) if "data" in fields and not fields.get("event", "").startswith("stream.") else None
-        self.cursor = cursor or self.cursor
-        return event
+        self.cursor = fields.get("id") or self.cursor
+        return Frame(fields.get("event", ""), fields["data"]) if "data" in fields else None
 
     def after_failure(self, got: Answer | Lost) -> float:
         """Seconds until the next connection; raises what won't get better, and whatever failed too often in a row."""
@@ -73,10 +102,3 @@ class Following:
         if self._failed >= self.patience.tries or not worth_another(got, wrong, self.patience):
             raise wrong
         return self.patience.pause(self._failed - 1, wrong.retry_after, self.draw)
-
-
-def _event(fields: dict[str, str]) -> Event:
-    try:
-        return msgspec.json.decode(fields["data"], type=Event)
-    except msgspec.MsgspecError as wrong:
-        raise Garbled(f"an event is not what this client knows: {wrong}") from None

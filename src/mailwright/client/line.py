@@ -12,9 +12,9 @@ import httpx2
 
 from mailwright.client import calling
 from mailwright.client.calling import Answer, Call, Content
-from mailwright.client.following import QUIET, Following
+from mailwright.client.following import QUIET, Broken, Following, Frame
 from mailwright.client.pages import Pages
-from mailwright.client.retrying import Lost, Patience, Pause, asking
+from mailwright.client.retrying import Loss, Lost, Patience, Pause, asking
 from mailwright.client.settings import Settings
 from mailwright.client.shapes.events import Event
 from mailwright.client.shapes.page import Page
@@ -31,15 +31,15 @@ class Line:
 
     def ask(self, call: Call, kind: type[T], patience: Patience | None = None) -> T:
         """The answer as a value."""
-        return calling.decode(self._answer(call, patience), kind)
+        return calling.decode(self.answer(call, patience), kind)
 
     def nothing(self, call: Call) -> None:
         """No answer but that it is done."""
-        self._answer(call)
+        self.answer(call)
 
     def content(self, call: Call) -> Content:
         """The answer as bytes."""
-        return calling.content(self._answer(call))
+        return calling.content(self.answer(call))
 
     def pages(self, call: Call, kind: type[Page[T]]) -> Pages[T]:
         """The answer as a list that goes on."""
@@ -56,6 +56,12 @@ class Line:
 
     def follow(self, call: Call) -> Iterator[Event]:
         """Events without end, as a stream that goes on where it broke."""
+        for told in self.frames(call):
+            if isinstance(told, Frame) and told.is_event:
+                yield told.event()
+
+    def frames(self, call: Call) -> Iterator[Frame | Broken]:
+        """The same as it came in, with a word each time that it breaks."""
         following = Following(call, self._settings.patience, random)
         while True:
             got: Answer | Lost = Lost("the stream ended")
@@ -63,18 +69,21 @@ class Line:
                 with self._open(following.request()) as response:
                     if response.status_code == 200:
                         for chunk in response.iter_bytes():
-                            yield from following.feed(chunk)
+                            yield from following.frames(chunk)
                     else:
                         got = Answer(response.status_code, response.headers, response.read())
             except httpx2.TransportError as wrong:
-                got = Lost(str(wrong) or type(wrong).__name__)
-            sleep(following.after_failure(got))
+                got = lost(wrong)
+            pause = following.after_failure(got)
+            yield Broken(pause)
+            sleep(pause)
 
     def _open(self, call: Call) -> AbstractContextManager[httpx2.Response]:
         timeout = self._settings.timeouts(QUIET)
         return self.http.stream(call.method, call.path, params=call.parameters, timeout=timeout)
 
-    def _answer(self, call: Call, patience: Patience | None = None) -> Answer:
+    def answer(self, call: Call, patience: Patience | None = None) -> Answer:
+        """The answer as it came in; raises MailwrightError where it is a refusal, or none."""
         conversation = asking(call, patience or self._settings.patience, random)
         step = next(conversation)
         while True:
@@ -96,5 +105,17 @@ class Line:
                 call.method, call.path, params=call.parameters, content=call.body, headers=call.headers, timeout=timeout
             )
         except httpx2.TransportError as wrong:
-            return Lost(str(wrong) or type(wrong).__name__)
+            return lost(wrong)
         return Answer(response.status_code, response.headers, response.content)
+
+
+def lost(wrong: httpx2.TransportError) -> Lost:
+    """What the library raises, as we tell it."""
+    reason = str(wrong) or type(wrong).__name__
+    match wrong:
+        case httpx2.ConnectError():
+            return Lost(reason, Loss.NOT_REACHED)
+        case httpx2.TimeoutException():
+            return Lost(reason, Loss.LATE)
+        case _:
+            return Lost(reason)

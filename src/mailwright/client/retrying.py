@@ -13,14 +13,23 @@ import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from itertools import count
 from time import time
 from typing import Any
 
 from mailwright.client.calling import Answer, Call
-from mailwright.client.errors import Garbled, MailwrightError, RateLimited, Refused, Unavailable, Unreachable, kind_of
+from mailwright.client.errors import Garbled, MailwrightError, RateLimited, Refused, TimedOut, Unavailable, Unreachable, kind_of
 
 AGAIN = frozenset({429, 502, 503, 504})
+
+
+class Loss(StrEnum):
+    """Why no answer came."""
+
+    NOT_REACHED = "not_reached"  # nobody took the connection
+    LATE = "late"  # nothing was heard for too long
+    BROKEN = "broken"  # the connection ended in the middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +43,11 @@ class Patience:
     first: float = 0.5
     longest: float = 8.0
     most: float = 60.0
+    bears: frozenset[Loss] = frozenset(Loss)  # the losses after which it tries again
 
     def endless(self) -> Patience:
         """The same, without an end: for what went well before and shall outlive a restart of the server."""
-        return replace(self, tries=sys.maxsize)
+        return replace(self, tries=sys.maxsize, bears=frozenset(Loss))
 
     def pause(self, attempt: int, asked: float | None, draw: Callable[[], float]) -> float:
         """Seconds before the next try; `draw` gives a number from 0 to 1. Never less than what the server asked for."""
@@ -50,6 +60,7 @@ class Lost:
     """No answer came."""
 
     reason: str
+    why: Loss = Loss.BROKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,7 @@ def asking(call: Call, patience: Patience, draw: Callable[[], float]) -> Asking:
 def worth_another(got: Answer | Lost, wrong: MailwrightError, patience: Patience) -> bool:
     """Whether another try may go better, soon enough."""
     if isinstance(got, Lost):
-        return True
+        return got.why in patience.bears
     if (wrong.retry_after or 0) > patience.most:
         return False
     return got.status in AGAIN or wrong.code == "idempotency_in_flight"
@@ -95,14 +106,15 @@ def worth_another(got: Answer | Lost, wrong: MailwrightError, patience: Patience
 def failure(got: Answer | Lost) -> MailwrightError:
     """What is raised for it."""
     if isinstance(got, Lost):
-        return Unreachable(f"{got.reason}.", fix="Is the address right, and does the server run?")
+        kind = TimedOut if got.why is Loss.LATE else Unreachable
+        return kind(f"{got.reason}.", fix="Is the address right, and does the server run?")
     request_id = got.headers.get("x-request-id", "")
     told = _error_in(got.body)
     if told is None:
         wrong: MailwrightError = Garbled(f"status {got.status} without a reason that we understand", request_id=request_id)
         if got.status in AGAIN:  # a proxy before the server
-            kind = RateLimited if got.status == 429 else Unavailable
-            wrong = kind(f"Something before the server says {got.status}.", code="unavailable")
+            before = RateLimited if got.status == 429 else Unavailable
+            wrong = before(f"Something before the server says {got.status}.", code="unavailable")
     else:
         wrong = _refusal(got.status, told)
     wrong.status = got.status

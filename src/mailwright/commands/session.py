@@ -35,8 +35,10 @@ def login(
     ] = None,
 ) -> None:
     """Keep a server's address and a key in a file that only you may read, for the commands that ask a server."""
+    from mailwright.client import Forbidden
+    from mailwright.client.calling import Answer, Call
     from mailwright.commands.verbs import profiles
-    from mailwright.commands.verbs.calling import Request, Server
+    from mailwright.commands.verbs.calling import Server
 
     address = profiles.checked_url(url)
     if key is None:
@@ -44,9 +46,9 @@ def login(
     key = key.strip()
     with Server(profiles.Connection(address, key), 30.0) as server:
         # Any key is answered here, if only that it may not look; one that is none is told so.
-        answer = server.ask(Request("GET", "/v1/mailboxes", [("limit", "1")]))
-        if answer.status_code not in (200, 403):
-            server.refuse(answer)
+        got = server.ask(Call("GET", "/v1/mailboxes", {"limit": 1}))
+        if not isinstance(got, Answer | Forbidden):
+            server.refuse(got)
     kept = profiles.read()
     kept[profile] = {"url": address, "key": key}
     profiles.write(kept)

@@ -22,12 +22,14 @@ HELP = {
     "domains": "Domains, and the DNS records that their mail needs.",
     "agents": "Who writes.",
     "mailboxes": "Addresses, and how much a person stands between them and the world.",
+    "forwards": "Mail handed on by rule.",
     "messages": "Send, answer, read, label.",
     "threads": "Conversations.",
     "approvals": "What a person is asked to decide.",
     "events": "What happens.",
     "webhooks": "Programs that are told what happens.",
     "suppressions": "Whom not to write to.",
+    "reports": "What receivers say of our mail.",
     "keys": "API keys.",
     "tenants": "Customers of this server.",
     "audit": "The log that only grows.",
@@ -45,8 +47,7 @@ def add(cli: typer.Typer) -> None:
         if name in there:
             there[name].cls = VerbGroup
         else:
-            text = HELP.get(name, f"Operations on {name}.")
-            cli.add_typer(typer.Typer(no_args_is_help=True, help=text), name=name, cls=VerbGroup)
+            cli.add_typer(typer.Typer(no_args_is_help=True, help=HELP[name]), name=name, cls=VerbGroup)
 
 
 class VerbGroup(typer.core.TyperGroup):

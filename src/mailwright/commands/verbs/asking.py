@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 import typer
 
+from mailwright.client.calling import Call, body
 from mailwright.commands import given
-from mailwright.commands.verbs.calling import Query, Request, Server, new_idempotency_key, say
+from mailwright.commands.verbs.calling import Server, new_idempotency_key, say
 from mailwright.commands.verbs.table import Parameter, Verb
 
 # By which field of which list a thing of that kind is known: prefix of its ids, the list, the name's field.
@@ -30,7 +31,7 @@ TEXTS = ("text", "html")  # those that `-` reads from standard input
 MAX_PAGES = 1000
 
 
-def request(verb: Verb, typed: dict[str, Any], server: Server, idempotency_key: str | None) -> Request:
+def request(verb: Verb, typed: dict[str, Any], server: Server, idempotency_key: str | None) -> Call:
     """The request that was typed. Stops where a value can't be one."""
     values = {one.name: value for one in verb.parameters if (value := _value(one, typed.get(one.name))) is not None}
     for name in NAMED.keys() & values.keys():
@@ -38,17 +39,17 @@ def request(verb: Verb, typed: dict[str, Any], server: Server, idempotency_key: 
             values[name] = resolved(server, name, values[name])
     cleared = {one.name: None for one in verb.parameters if one.clears and typed.get(one.name) == ""}
     places = {one.name: one.place for one in verb.parameters}
-    path = verb.path
+    path, has_body = verb.path, verb.method in ("POST", "PATCH", "PUT")
     for name, place in places.items():
         if place == "path":
             path = path.replace(f"{{{name}}}", quote(values.pop(name), safe=""))
-    return Request(
+    return Call(
         verb.method,
         path,
-        query=[pair for name, value in values.items() if places[name] == "query" for pair in _pairs(name, value)],
-        body=values | cleared if verb.method in ("POST", "PATCH", "PUT") else None,
-        idempotency_key=(idempotency_key or new_idempotency_key()) if verb.repeatable else None,
-        extra_time=float(values.get("wait", 0)) if places.get("wait") == "query" else 0.0,
+        query={name: value for name, value in values.items() if places[name] == "query"},
+        body=body({name: value for name, value in values.items() if places[name] == "body"}, cleared) if has_body else None,
+        once=(idempotency_key or new_idempotency_key()) if verb.repeatable else None,
+        wait=float(values.get("wait", 0)) if places.get("wait") == "query" else 0.0,
     )
 
 
@@ -59,8 +60,7 @@ def resolved(server: Server, field: str, value: str) -> str:
         return value
     after: str | None = None
     for _ in range(MAX_PAGES):
-        query: Query = [("limit", 200), *([("after", after)] if after else [])]
-        page = server.call(Request("GET", path, query)).json()
+        page = server.json(Call("GET", path, {"limit": 200}).after(after))
         for one in page["items"]:
             if str(one[name]).casefold() == value.casefold():
                 return str(one["id"])
@@ -118,12 +118,6 @@ def _standard_input() -> str:
         return given.read("-").decode()
     except UnicodeDecodeError as wrong:
         given.stop(f"standard input is not UTF-8 (byte {wrong.start})")
-
-
-def _pairs(name: str, value: Any) -> Query:
-    if isinstance(value, list):
-        return [(name, str(one)) for one in value]
-    return [(name, json.dumps(value) if isinstance(value, bool) else str(value))]
 
 
 def _dashed(name: str) -> str:

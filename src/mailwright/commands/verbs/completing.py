@@ -8,7 +8,8 @@ from typing import Any
 
 import typer
 
-from mailwright.commands.verbs.calling import Request, Server
+from mailwright.client.calling import Answer, Call
+from mailwright.commands.verbs.calling import Server
 from mailwright.commands.verbs.profiles import connection
 
 PATIENCE = 1.0
@@ -34,9 +35,9 @@ def ids(field: str, begun: str, typed: dict[str, Any]) -> list[tuple[str, str]]:
         try:
             to = connection(typed.get("our_url"), typed.get("our_key"), typed.get("our_profile"))
             with Server(to, PATIENCE) as server:
-                answer = server.ask(Request("GET", path, [("limit", "100")], idempotency_key=None))
-            items = answer.json()["items"] if answer.is_success else []
-        except (typer.Exit, ValueError, KeyError):
+                answer = server.ask(Call("GET", path, {"limit": 100}))
+                items = server.read(answer)["items"] if isinstance(answer, Answer) else []
+        except (typer.Exit, KeyError):
             return []
     found = ((str(one[name]), "".join(c for c in str(one[about]) if c.isprintable())) for one in items)
     return [(value, text) for value, text in found if value.startswith(begun)]

@@ -5,10 +5,12 @@ Standard output holds the answer alone. Exit codes: 0 done, 1 refused, 2 wrongly
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ from urllib.parse import quote
 
 import typer
 
+from mailwright.client.calling import Answer, Call
 from mailwright.commands.given import stop
 from mailwright.commands.verbs import asking, showing
-from mailwright.commands.verbs.calling import TOO_LATE, Request, Server, say
+from mailwright.commands.verbs.calling import TOO_LATE, Server, say
 from mailwright.commands.verbs.profiles import connection
 from mailwright.commands.verbs.table import Verb
 
@@ -56,30 +59,29 @@ def do(verb: Verb, typed: dict[str, Any], wish: Wish) -> None:
         _WAYS.get("verify" if wish.wait is not None else verb.answer, _json)(verb, request, server, wish)
 
 
-def _json(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+def _json(verb: Verb, request: Call, server: Server, wish: Wish) -> None:
     if wish.all:
         _every_page(verb, request, server, wish)
         return
     answer = server.call(request)
-    _told(verb, answer.text, wish)
-    found = answer.json()
-    if isinstance(found, dict) and found.get("status") == "held" and found.get("approval_id"):
+    found = server.read(answer)
+    _told(verb, answer, wish)
+    if found.get("status") == "held" and found.get("approval_id"):
         say(f"held: a person has to decide. mailwright approvals show {found['approval_id']}")
 
 
-def _told(verb: Verb, text: str, wish: Wish) -> None:
+def _told(verb: Verb, answer: Answer, wish: Wish) -> None:
     if wish.json:
-        typer.echo(text)
+        typer.echo(answer.body)
     else:
-        showing.show(verb, json.loads(text))
+        showing.show(verb, json.loads(answer.body))
 
 
-def _every_page(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+def _every_page(verb: Verb, request: Call, server: Server, wish: Wish) -> None:
     items: list[Any] = []
     after: str | None = None
     while True:
-        query = [pair for pair in request.query if after is None or pair[0] != "after"]
-        page = server.call(replace(request, query=[*query, *([("after", after)] if after else [])])).json()
+        page = server.json(request.after(after))
         for one in page["items"] if wish.json else ():
             typer.echo(json.dumps(one, ensure_ascii=False, separators=(",", ":")))
         items += [] if wish.json else page["items"]
@@ -93,15 +95,15 @@ def _every_page(verb: Verb, request: Request, server: Server, wish: Wish) -> Non
         showing.show_items(verb, items)
 
 
-def _nothing(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+def _nothing(verb: Verb, request: Call, server: Server, wish: Wish) -> None:
     server.call(request)
     if not wish.json:
         typer.echo("Done.", err=True)
 
 
-def _content(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+def _content(verb: Verb, request: Call, server: Server, wish: Wish) -> None:
     answer = server.call(request)
-    octets = answer.content
+    octets = answer.body
     if wish.output is not None:
         try:
             wish.output.write_bytes(octets)
@@ -111,18 +113,18 @@ def _content(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
     elif not sys.stdout.isatty():
         sys.stdout.buffer.write(octets)
         sys.stdout.buffer.flush()
-    elif answer.headers.get("Content-Type", "").startswith("application/octet-stream") or b"\0" in octets:
+    elif answer.headers.get("content-type", "").startswith("application/octet-stream") or b"\0" in octets:
         stop("this is no text: write it to a file with --output")
     else:
         typer.echo(showing.clean_text(octets.decode("utf-8", "replace")))
 
 
-def _verify(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
+def _verify(verb: Verb, request: Call, server: Server, wish: Wish) -> None:
     """Look at a domain's records until all are in place, or the time is over."""
     begun, known = time.monotonic(), ""
     while True:
-        answer = server.call(replace(request, idempotency_key=None))  # each look is a new one
-        found = answer.json()
+        answer = server.call(replace(request, once=None))  # each look is a new one
+        found = server.read(answer)
         left = (wish.wait or 0.0) - (time.monotonic() - begun)
         if found["status"] == "aligned" or left <= 0:
             break
@@ -132,31 +134,50 @@ def _verify(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
         _progress(f"looking again for another {left:.0f} s", wish.json)
         time.sleep(min(LOOKING, left))
     _progress("", wish.json)
-    _told(verb, answer.text, wish)
+    _told(verb, answer, wish)
     if found["status"] != "aligned":
         say(f"the records are not in place after {wish.wait:g} seconds")
         raise typer.Exit(TOO_LATE)
 
 
-def _stream(verb: Verb, request: Request, server: Server, wish: Wish) -> None:
-    """Print events as they happen, until as many came as were asked for."""
-    deadline = time.monotonic() + wish.seconds if wish.seconds is not None else None
+def _stream(verb: Verb, request: Call, server: Server, wish: Wish) -> None:
+    """Print events as they happen: until as many came as were asked for, or the time is over."""
     came = 0
-    for text in server.events(request, deadline):
-        ready = '"stream.ready"' in text and json.loads(text)["type"] == "stream.ready"
-        if wish.json:
-            typer.echo(text)  # flushes: whoever reads a pipe sees it now
-        elif not ready:
-            typer.echo(showing.event_line(json.loads(text)))
-        came += not ready
-        if wish.count is not None and came >= wish.count:
-            return
+    with contextlib.suppress(_Enough), _ending_after(wish.seconds):
+        for frame in server.frames(request):
+            if wish.json:
+                typer.echo(frame.data)  # flushes: whoever reads a pipe sees it now
+            elif frame.is_event:
+                typer.echo(showing.event_line(json.loads(frame.data)))
+            came += frame.is_event
+            if wish.count is not None and came >= wish.count:
+                return
     if wish.count is not None:
         say(f"{came} of {wish.count} came within {wish.seconds:g} seconds")
         raise typer.Exit(TOO_LATE)
 
 
-_WAYS: dict[str, Callable[[Verb, Request, Server, Wish], None]] = {
+class _Enough(Exception):
+    """The time is over."""
+
+
+@contextlib.contextmanager
+def _ending_after(seconds: float | None) -> Iterator[None]:
+    # A signal: the time may be over while a read waits, and a stream's signs of life put off any time-out.
+    def end(number: int, frame: object) -> None:
+        raise _Enough
+
+    if seconds is not None:
+        signal.signal(signal.SIGALRM, end)
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    try:
+        yield
+    finally:
+        if seconds is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+_WAYS: dict[str, Callable[[Verb, Call, Server, Wish], None]] = {
     "nothing": _nothing,
     "content": _content,
     "stream": _stream,
@@ -168,13 +189,13 @@ def _seen(verb: Verb, typed: dict[str, Any], server: Server) -> str:
     """Show what is decided on, ask, and give the digest of what was shown."""
     if not _somebody_there():
         stop("give the --digest of what was read: `mailwright approvals show` tells it")
-    approval = server.call(Request("GET", f"/v1/approvals/{quote(typed['approval_id'], safe='')}")).json()
+    approval = server.json(Call("GET", f"/v1/approvals/{quote(typed['approval_id'], safe='')}"))
     showing.show(verb, approval)
-    message = server.ask(Request("GET", f"/v1/messages/{quote(approval['message_id'], safe='')}"))
-    if not message.is_success:
+    message = server.ask(Call("GET", f"/v1/messages/{quote(approval['message_id'], safe='')}"))
+    if not isinstance(message, Answer):
         stop("this key may not read the message itself: read it elsewhere, and give its --digest")
     typer.echo("")
-    showing.show(verb, message.json())
+    showing.show(verb, server.read(message))
     typer.confirm(f"\n{verb.summary}?", abort=True, err=True)
     return str(approval["digest"])
 

@@ -47,7 +47,7 @@ def checked_url(url: str) -> str:
     scheme, found, rest = url.partition("://")
     if not found or scheme not in ("http", "https") or not rest.strip("/"):
         stop(f"{url!r} is no URL of a server: write it as https://mail.example.com")
-    return url.rstrip("/")
+    return url.rstrip("/").removesuffix("/v1")
 
 
 def path() -> Path:
