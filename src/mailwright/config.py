@@ -202,6 +202,18 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     forwards_per_hour: Annotated[
         int, _about("What the rules of one mailbox may hand on within an hour; what is more stays in it, and is told.", ge=0)
     ] = 200
+    automatic_turns: Annotated[
+        int,
+        _about(
+            "How often a mailbox answers automatic mail (RFC 3834) in one conversation before a person approves the next answer; "
+            "one who writes there lets the count begin anew.",
+            ge=0,
+        ),
+    ] = 10
+    automatic_turns_per_hour: Annotated[int, _about("The same within an hour; what is more is refused: 429.", ge=1)] = 5
+    turns_per_hour: Annotated[
+        int, _about("How often a mailbox answers in one conversation within an hour, whoever the other is; then: 429.", ge=1)
+    ] = 20
     approval_hours: Annotated[int, _about("How long a person may take to decide; then the answer is no.", ge=1)] = 72
 
 

@@ -185,7 +185,15 @@ def test_mail_between_two_mailwright_servers(internet):
     assert ["From ada.", "From grace."] == internet.agent("ada").thread(sent).snippets()
 
 
-def test_two_servers_that_answer_each_other_for_ever_are_stopped(internet):
+ENDLESS = Settings(automatic_turns=1000, automatic_turns_per_hour=1000, turns_per_hour=1000)
+
+
+def test_two_servers_that_answer_each_other_for_ever_are_stopped():
+    with Internet(settings=ENDLESS) as internet:
+        _answer_for_ever(internet)
+
+
+def _answer_for_ever(internet):
     there = internet.server("other.example")
     ada, grace = internet.agent("ada"), there.agent("grace")
 

@@ -1,7 +1,7 @@
 """Sending: from what a caller asks to a message that is queued or held. Nothing else makes outgoing mail.
 
 `prepare` composes outside of any transaction; `submit` judges and writes in one. The steps of `submit`, in order:
-the mailbox and its domain as they are now · suppression · policy · thread · rows · queue or question.
+the mailbox and its domain as they are now · suppression · whose turn it is · policy · thread · rows · queue or question.
 Not here: answers and forwards (answering.py), delivery (delivery.py).
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from mailwright.core import approvals, audit, queueing, suppression, threads
+from mailwright.core import approvals, audit, queueing, suppression, threads, turns
 from mailwright.core.accounts import mailbox_of, require
 from mailwright.core.errors import (
     AgentPaused,
@@ -214,12 +214,15 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
     if len(blocked) == len(prepared.recipients):
         reasons = [{"address": address, "reason": entry.reason} for address, entry in blocked.items()]
         raise RecipientSuppressed(details=reasons)
-    mode = tighten(mailbox.oversight_mode, wanted.oversight_mode)
+    alone = await _unattended(tx, ports, mailbox, wanted)
+    mode = tighten(mailbox.oversight_mode, OversightMode.GATED_SEND if alone else None)
+    mode = tighten(mode, wanted.oversight_mode)
     digest = approvals.digest(prepared.content, prepared.recipients, mode=mode, send_at=wanted.send_at)
     decision = _judged(ports, Outgoing(digest, mode), mailbox, domain)
     message = await _file(tx, ports, mailbox, prepared, _Verdict(mode, digest, isinstance(decision, Hold)))
     await audit.record(tx, ports, caller, f"message.{message.status.value}", message.id, {"digest": digest}, of=mailbox)
     if isinstance(decision, Hold):
+        decision = replace(decision, reasons=(*decision.reasons, alone)) if alone else decision
         approval = await hold(tx, ports, message, prepared.recipients, decision, wanted.send_at)
         return Submitted(message, approval, tuple(blocked))
     assert isinstance(decision, Send)
@@ -227,6 +230,13 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
     blocked = await suppression.suppressed(tx, caller.tenant_id, recipients) if decision.copy_to else blocked
     queued = await queueing.enqueue(tx, ports, message, recipients, send_at=wanted.send_at, suppressed=tuple(blocked))
     return Submitted(queued, None, tuple(blocked))
+
+
+async def _unattended(tx: Tx, ports: Ports, mailbox: Mailbox, wanted: Wanted) -> str | None:
+    """Why a person is to look at this turn of a conversation, if one is; raises RateLimited."""
+    references = [*([wanted.in_reply_to] if wanted.in_reply_to else []), *reversed(wanted.references)][: threads.MAX_REMEMBERED]
+    earlier = await turns.conversation(tx, mailbox, wanted.thread_id, references)
+    return turns.judge(earlier, turns.budget(ports.settings), ports.clock.now())
 
 
 def with_copy(recipients: tuple[str, ...], overseer: str | None) -> tuple[str, ...]:

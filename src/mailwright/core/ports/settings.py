@@ -20,6 +20,9 @@ class Settings:
     received_limit: int = 30
     approval_hours: int = 72
     forwards_per_hour: int = 200  # by the rules of one mailbox
+    automatic_turns: int = 10  # of programs in one conversation, until a person looks
+    automatic_turns_per_hour: int = 5
+    turns_per_hour: int = 20  # in one conversation, whoever the other is
     delivery_hours: int = 48
     honor_reject: bool = False
     trusted_sealers: tuple[str, ...] = ()  # whose ARC seals may excuse a DMARC failure
