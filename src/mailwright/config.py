@@ -205,8 +205,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     automatic_turns: Annotated[
         int,
         _about(
-            "How often a mailbox answers automatic mail (RFC 3834) in one conversation before a person approves the next answer; "
-            "one who writes there lets the count begin anew.",
+            "How often a mailbox answers automatic mail (RFC 3834) in one conversation before a person approves the next "
+            "answer; one who writes there lets the count begin anew.",
             ge=0,
         ),
     ] = 10

@@ -1,4 +1,4 @@
-"""What must stay unsaid: a session with known secrets and known words, and everything that the server wrote, searched for them."""
+"""What must stay unsaid: a session with known secrets and words, and all that the server wrote searched for them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from live.rest import eventually
+
 from security.conftest import World, said
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ ENVELOPE = (
     b"RCPT TO:<ada@agents.example>\r\n",
     b"DATA\r\n",
 )
-INNER = b"MAIL FROM:<eve@there.example>\r\nRCPT TO:<ada@agents.example>\r\nDATA\r\nFrom: <eve@there.example>\r\n\r\nsmuggled\r\n.\r\n"
+INNER = b"MAIL FROM:<eve@there.example>\r\nRCPT TO:<ada@agents.example>\r\nDATA\r\nFrom: <eve@there.example>\r\n\r\nx\r\n.\r\n"
 ENDS = [b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\n", b"\r\n\0.\r\n", b"\r\n.\r", b"\r\n.\0\r\n", b"\n\n.\r\n", b"\r.\r\n"]
 
 
@@ -38,7 +38,7 @@ def test_s1_behind_a_false_end_nothing_is_a_second_message(world: World, end: by
 
 
 BODIES = [
-    ".", "..", "\n.\n", "a\n.\nMAIL FROM:<x@y.example>\n", "\r.\r", "a\r\n.\r\nb", "\r\n\0.\r\n".replace("\0", " "), "a\rb\rc", "\n" * 50,
+    ".", "..", "\n.\n", "a\n.\nMAIL FROM:<x@y.example>\n", "\r.\r", "a\r\n.\r\nb", "\r\n .\r\n", "a\rb\rc", "\n" * 50,
     "x" * 2000 + "\n.\n", "\u2028.\u2028", "\x85.\x85", "a\x0b.\x0c.\x1c.", ".\r\n." * 200, ("." + "y" * 70 + "\n") * 8000,
 ]  # fmt: skip
 
