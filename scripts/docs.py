@@ -77,7 +77,7 @@ FIELDS: dict[EventType, str] = {
     EventType.MESSAGE_SENT: ATTEMPT,
     EventType.MESSAGE_DELIVERED: ATTEMPT,
     EventType.MESSAGE_DEFERRED: f"{ATTEMPT} next_attempt_at",
-    EventType.MESSAGE_BOUNCED: f"{ATTEMPT} returned",
+    EventType.MESSAGE_BOUNCED: f"{ATTEMPT} class reason remedy returned",
     EventType.MESSAGE_UNKNOWN: f"{ATTEMPT} next_attempt_at",
     EventType.MESSAGE_COMPLAINED: "message_id thread_id recipient feedback_type user_agent",
     EventType.MESSAGE_SUPPRESSED: "message_id thread_id recipient",
@@ -349,6 +349,8 @@ def _events(described: Json) -> Iterator[str]:
     yield (
         "A message that a person released from a `gated_all` mailbox is told like any other, when it is released; its `text` "
         "is the `preview` then, and `truncated` is true. A bounce that came back later has `returned: true` and no attempt. "
+        "`class` of a bounce is one of hard, soft, policy, reputation, auth, content, quota, rate; `reason` says what it means, and "
+        "`remedy` what to do about it. "
         "`next_attempt_at` stands where there will be one."
     )
 

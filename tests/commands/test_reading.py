@@ -104,6 +104,12 @@ def test_every_message_is_of_some_kind(octets: bytes, kind: str) -> None:
     assert kind == told("bounce", "-", stdin=octets)["kind"]
 
 
+@pytest.mark.parametrize("command", ["bounce", "report", "headers", "mime"])
+def test_a_zone_is_taken_as_by_the_other_commands(command: str) -> None:
+    with_zone = run(command, "-", "--zone", "no-such-file", "--json", stdin=LETTER)
+    assert run(command, "-", "--json", stdin=LETTER).output == with_zone.output
+
+
 @pytest.mark.parametrize(
     "octets", [DMARC, gzip.compress(DMARC), b"Subject: Report Domain: x\nContent-Type: text/xml\n\n" + DMARC]
 )

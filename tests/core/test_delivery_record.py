@@ -60,6 +60,16 @@ def test_a_dead_address_is_suppressed_with_the_receivers_words(internet):
     assert "550 5.1.1 no such user here" == entry.detail
 
 
+def test_a_refusal_is_told_with_its_class_reason_and_remedy(internet):
+    internet.person(BOB).answers("550 5.1.1 no such user here")
+    send(internet)
+    internet.run()
+    (event,) = internet.events("message.bounced")
+    assert "hard" == event.data["class"]
+    assert event.data["reason"]
+    assert event.data["remedy"]
+
+
 def test_a_refusal_that_says_nothing_of_the_address_suppresses_nobody(internet):
     internet.person(BOB).answers("550 5.7.1 your kind is not welcome")
     send(internet)

@@ -72,6 +72,12 @@ def test_a_tls_report_is_kept_and_told(internet):
     assert (7, 2, "tls") == (event.data["sessions"], event.data["failed"], listed(internet)[0].kind)
 
 
+def test_a_report_that_only_its_content_tells_of_is_kept_too(internet):
+    raw = dmarc().replace(b"Subject: Report Domain:", b"Subject: Hello from")
+    internet.inject(raw, to=internet.agent("ada").address)
+    assert ["r-1"] == [row.report_id for row in listed(internet)]
+
+
 def test_what_is_sent_again_is_kept_once(internet):
     ada = internet.agent("ada")
     for raw in (dmarc(), dmarc(), dmarc(id="r-2")):

@@ -285,8 +285,33 @@ def test_a_report_is_found_in_its_message() -> None:
     assert isinstance(read_report(mime.parse(message(packed, "r.json.gz", "application/tlsrpt+gzip", "x"))), TlsReport)
 
 
+@pytest.mark.parametrize(
+    ("octets", "name"),
+    [
+        (NEW, "r.xml"),
+        (gzip.compress(NEW), "r.gz"),
+        (zipped(("r.xml", NEW)), "r.zip"),
+        (NEW.decode().encode("utf-16"), "r.xml"),
+        (json.dumps(TLS).encode(), "r.json"),
+        (gzip.compress(json.dumps(TLS).encode()), "r.json.gz"),
+    ],
+)
+def test_a_report_is_known_by_its_content_where_nothing_else_tells(octets: bytes, name: str) -> None:
+    found = read_report(mime.parse(message(octets, name, "application/octet-stream", "News")))
+    assert isinstance(found, DmarcReport | TlsReport)
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["TLS-Report-Domain: agents.example\r\nContent-Type: application/json", "Content-Type: text/xml\r\nSubject: Report Domain: x"],
+)
+def test_a_report_that_its_header_announces_and_nobody_can_read_is_told_so(head: str) -> None:
+    assert isinstance(read_report(mime.parse(head.encode() + b"\r\n\r\nnothing")), Unreadable)
+
+
 def test_mail_with_an_archive_is_no_report() -> None:
-    assert None is read_report(mime.parse(message(gzip.compress(NEW), "photos.zip", "application/zip", "Holiday")))
+    for octets in (gzip.compress(b"<html/>"), zipped(("a", b"a")), b"PK\x03\x04", b"\x1f\x8b", gzip.compress(NEW)[:12]):
+        assert None is read_report(mime.parse(message(octets, "photos.zip", "application/zip", "Holiday")))
     assert None is read_report(mime.parse(b"Subject: Report Domain: agents.example\r\n\r\nSee you.\r\n"))
 
 

@@ -33,6 +33,7 @@ ZoneFile = Annotated[
     Path | None,
     typer.Option("--zone", metavar="FILE", help="Answer DNS questions from this file of lines `name TYPE value`; ask nobody."),
 ]
+Unasked = Annotated[Path | None, typer.Option("--zone", metavar="FILE", help="Taken as everywhere; nothing is asked here.")]
 Now = Annotated[int | None, typer.Option("--now", metavar="UNIX", help="The time to judge by, in seconds since 1970.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -1,4 +1,7 @@
-"""The commands that read mail: `bounce`, `report`, `headers`, `mime`. None of them asks the network anything."""
+"""The commands that read mail: `bounce`, `report`, `headers`, `mime`.
+
+None of them asks anybody anything. They take `--zone` all the same, so that a program can call all commands about mail alike.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mailwright.commands.given import InputFile, Json, read, read_message, stop, tell
+from mailwright.commands.given import InputFile, Json, Unasked, read, read_message, stop, tell
 
 if TYPE_CHECKING:
     from mailwright.mail.bounces import Bounced
@@ -31,7 +34,7 @@ def add(cli: typer.Typer) -> None:
 # --- bounce -------------------------------------------------------------------------------------------------------------
 
 
-def bounce(file: InputFile, as_json: Json = False) -> None:
+def bounce(file: InputFile, zone: Unasked = None, as_json: Json = False) -> None:
     """Say whether a message is a bounce, a complaint, a report or an automatic answer; about whom, why, and what to do."""
     from mailwright.mail.bounces import Kind
     from mailwright.mail.bounces import read as read_bounce
@@ -76,7 +79,7 @@ def _bounce_lines(kind: str, recipients: Iterable[dict[str, Any]]) -> Iterator[s
 # --- report -------------------------------------------------------------------------------------------------------------
 
 
-def report(file: InputFile, as_json: Json = False) -> None:
+def report(file: InputFile, zone: Unasked = None, as_json: Json = False) -> None:
     """Read a DMARC aggregate report or a TLS report: the file alone, packed or not, or the message that brought it.
 
     The code is 1 where it can't be used; the answer says why.
@@ -134,7 +137,7 @@ def _day(seconds: int | None) -> str:
 # --- headers ------------------------------------------------------------------------------------------------------------
 
 
-def headers(file: InputFile, as_json: Json = False) -> None:
+def headers(file: InputFile, zone: Unasked = None, as_json: Json = False) -> None:
     """Show which way a message came, with the delay at each hop, and who is seen against who sent it."""
     from mailwright.mail.header import parse_header
 
@@ -226,7 +229,7 @@ def _header_lines(found: dict[str, Any]) -> Iterator[str]:
 # --- mime ---------------------------------------------------------------------------------------------------------------
 
 
-def mime(file: InputFile, as_json: Json = False) -> None:
+def mime(file: InputFile, zone: Unasked = None, as_json: Json = False) -> None:
     """Show the tree of a message's parts: types, charsets, sizes, names, and what is wrong with them."""
     from mailwright.mail.mime import parse
 

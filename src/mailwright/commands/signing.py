@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailwright.commands.given import InputFile, Json, Now, ZoneFile, ask, at, read, read_message, stop, tell
+from mailwright.commands.given import InputFile, Json, Now, Unasked, ZoneFile, ask, at, read, read_message, stop, tell
 from mailwright.commands.judging import Helo, Ip, MailFrom, address_of, paragraph
 
 if TYPE_CHECKING:
@@ -32,7 +32,13 @@ def add(cli: typer.Typer) -> None:
 
 
 def dkim_sign(
-    file: InputFile, domain: Domain, selector: Selector, key: KeyFile, now: Now = None, as_json: Json = False
+    file: InputFile,
+    domain: Domain,
+    selector: Selector,
+    key: KeyFile,
+    zone: Unasked = None,
+    now: Now = None,
+    as_json: Json = False,
 ) -> None:
     """Print the message with a DKIM signature on top; with --json, the signature alone and the record that it needs."""
     from mailwright.mail.header import parse_header

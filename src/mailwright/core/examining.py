@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 
+from mailwright.core import reports
 from mailwright.core.arrivals import EVENT_TEXT, SUSPICIOUS
 from mailwright.core.errors import BlockedByPolicy, MailLoop, UnusableMessage
 from mailwright.core.model import Json
@@ -87,6 +88,7 @@ class Examined:
     identity: provenance.Result  # of Agent-Identity, whoever the recipient is
     identity_aligned: bool  # it is genuine, and by a domain that DMARC vouches for
     forwarded_from: tuple[str, ...] = ()  # mailboxes that say that they handed it on
+    told: Json | None = None  # what it reports of our mail (reports.py)
 
 
 def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
@@ -143,6 +145,7 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
         identity=identity,
         identity_aligned=_aligned(identity, dmarc),
         forwarded_from=tuple(field.value.strip().lower()[:320] for field in header.all(LOOP_MARKER)[:MAX_ADDRESSES]),
+        told=reports.read(root),
     )
 
 

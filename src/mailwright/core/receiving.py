@@ -20,7 +20,7 @@ from mailwright.core.examining import Envelope as Envelope
 from mailwright.core.examining import Examined, delivered_to, examine, refuse_loops
 from mailwright.core.examining import Peer as Peer
 from mailwright.core.mailboxes import own_local_part
-from mailwright.core.model import Direction, Json, Mailbox, Message, MessageStatus
+from mailwright.core.model import Direction, Mailbox, Message, MessageStatus
 from mailwright.core.ports import Ports, Resolver, Settings, Spool, Tx
 from mailwright.core.sending import IN_MEMORY
 from mailwright.mail.arf import Complaint
@@ -48,7 +48,6 @@ class Arrival:
     recipients: tuple[Recipient, ...]
     report: Dsn | Complaint | None  # to a return path of ours
     examined: Examined | None  # None where nobody but return paths is meant
-    told: Json | None = None  # what it reports of our mail (reports.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +153,7 @@ def look(raw: Raw, envelope: Envelope, recipients: Sequence[Recipient]) -> Asks[
     examined = None
     if report is None or len(returned) < len(recipients):
         examined = yield from examine(raw, envelope)
-    told = reports.read(raw, examined.subject) if examined is not None else None
-    return Arrival(envelope.mail_from, tuple(recipients), report, examined, told)
+    return Arrival(envelope.mail_from, tuple(recipients), report, examined)
 
 
 async def take(ports: Ports, arrival: Arrival, spool: Spool) -> Receipt:
@@ -177,8 +175,8 @@ async def take(ports: Ports, arrival: Arrival, spool: Spool) -> Receipt:
             filing = _Filing(arrival.mail_from, arrival.examined, blob_id, spool.size)
             for one in boxes.values():
                 ids.append(await _file(tx, ports, filing, one))
-                if arrival.told is not None and one.mailbox is not None:
-                    await reports.take(tx, ports, one.mailbox, ids[-1], arrival.told, arrival.examined.verified_domain)
+                if arrival.examined.told is not None and one.mailbox is not None:
+                    await reports.take(tx, ports, one.mailbox, ids[-1], arrival.examined.told, arrival.examined.verified_domain)
         if not ids:
             raise UnknownRecipient("The delivery that this return path was made for is gone.")
         return ids

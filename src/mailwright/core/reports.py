@@ -12,18 +12,15 @@ from mailwright.core.events import EventType, publish
 from mailwright.core.model import Caller, Json, Mailbox, Report
 from mailwright.core.ports import Ports, Taken, Tx
 from mailwright.mail import mime
-from mailwright.mail.header import Raw
-from mailwright.mailauth.reports import Unreadable, announced, read_report, summary
+from mailwright.mailauth.reports import Unreadable, read_report, summary
 
 KEPT_ROWS = 200  # of a report; the message has all of them
 _COUNTS = ("messages", "passed", "sessions", "failed")
 
 
-def read(raw: Raw, subject: str) -> Json | None:
-    """The report that a message with this subject brings; None where it brings none that can be read."""
-    if not announced(subject):
-        return None
-    found = read_report(mime.parse(raw))
+def read(root: mime.Part) -> Json | None:
+    """The report that a message brings; None where it brings none that can be read."""
+    found = read_report(root)
     return None if found is None or isinstance(found, Unreadable) else summary(found, KEPT_ROWS)
 
 

@@ -12,7 +12,6 @@ from mailwright.core.messages import load
 from mailwright.core.model import Attempt, Caller, Event, Json, Message
 from mailwright.core.ports import Ports, Tx
 from mailwright.mail import bounces
-from mailwright.mail.dsn import parse_status
 
 
 class Stage(StrEnum):
@@ -133,10 +132,7 @@ def _of_attempt(attempt: Attempt, recipient: str | None) -> Entry:
         "transcript": list(attempt.transcript),
     }
     if outcome in ("deferred", "bounced") and attempt.text and reason != "tls_policy":
-        said = f"{attempt.code} {attempt.text}" if attempt.code else attempt.text
-        hosts = tuple(filter(None, (attempt.mx, (recipient or "").rpartition("@")[2])))
-        evidence |= bounces.as_json(
-            bounces.explain(said, parse_status(attempt.enhanced or ""), hosts, context="rcpt", final=not retryable)
-        )
+        hosts = (attempt.mx, (recipient or "").rpartition("@")[2])
+        evidence |= bounces.refusal(attempt.code, attempt.enhanced, attempt.text, hosts, final=not retryable)
     at = attempt.finished_at if attempt.finished_at is not None else attempt.started_at
     return Entry(at, Stage.DELIVERY, outcome, reason, recipient, retryable, evidence)

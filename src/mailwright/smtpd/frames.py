@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mailwright.core import errors
 from mailwright.core.examining import Examined, Peer
 from mailwright.core.ports import Settings
@@ -97,11 +95,10 @@ class Arrived(Frame, frozen=True, tag=True, array_like=True):
     complaint: Complaint | None
     raw: bytes
     file: str = ""
-    told: dict[str, Any] | None = None
 
     def arrival(self) -> Arrival:
         """As core knows it."""
-        return Arrival(self.mail_from, self.recipients, self.dsn or self.complaint, self.examined, self.told)
+        return Arrival(self.mail_from, self.recipients, self.dsn or self.complaint, self.examined)
 
 
 class Gone(Frame, frozen=True, tag=True, array_like=True):

@@ -128,7 +128,6 @@ class Desk:
             report if isinstance(report, Complaint) else None,
             b"" if name else bytes(spool.raw()),
             name,
-            arrival.told,
         )
 
 

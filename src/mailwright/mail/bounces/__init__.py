@@ -6,8 +6,8 @@ Pure; never raises; linear and bounded. Each recipient comes with a class, a rea
 Not here: whether a report may be believed, what becomes of the delivery (core/returning.py).
 """
 
-from mailwright.mail.bounces.explain import as_json, explain
+from mailwright.mail.bounces.explain import as_json, explain, refusal
 from mailwright.mail.bounces.model import Action, Bounced, Class, Explanation, Kind, Reading
 from mailwright.mail.bounces.read import read
 
-__all__ = ["Action", "Bounced", "Class", "Explanation", "Kind", "Reading", "as_json", "explain", "read"]
+__all__ = ["Action", "Bounced", "Class", "Explanation", "Kind", "Reading", "as_json", "explain", "read", "refusal"]

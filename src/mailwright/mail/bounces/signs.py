@@ -21,6 +21,7 @@ _DAEMON = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mail[-_.]?system|mdaemon|bounces?)(?:[-+._@]|$)", re.I
 )
 _NOBODY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply|sysadmin|administrator|admin)@", re.I)
+# The patterns from here on are for text in lower case, which is found several times faster than in any case.
 _SUBJECT = re.compile(
     r"undeliver|(?:non.?|un)deliver|returned (?:e?-?mail|to sender)|return(?:ing|ed) message"
     r"|delivery (?:status|fail|problem|error|notification|has failed|report)"
@@ -28,7 +29,6 @@ _SUBJECT = re.compile(
     r"|could not be delivered|not delivered|error sending your mail|mail system error|delayed \d"
     r"|warning: (?:message|could not send)"
     r"|unzustellbar|non remis|no se pudo entregar|メールエラー",
-    re.I,
 )
 _FAILED = re.compile(
     r"(?:could|can|was|were|has|have|did|been|are|is)(?: ?not|n.t) (?:yet )?(?:be(?:en)? )?(?:deliver|reach|sent)|undeliver"
@@ -38,33 +38,29 @@ _FAILED = re.compile(
     r"|(?:failed|rejected|invalid|unknown) recipient|unknown user|user unknown|(?:final|invalid)[^\n]{0,20}user"
     r"|mail(?:box|folder) (?:is )?(?:full|over)|failure reason|could not deliver|failed after i sent|message expired"
     r"|no valid recipients|送信できません|no pudo ser entregado",
-    re.I,
 )
 _DIRECT = re.compile(
     r"not be delivered to:?\s{0,4}<|unable to deliver (?:message )?to:?\s{0,4}<"
     r"|<[^>\s]{3,200}>:\s{0,4}[^\n]{0,200}\b[45]\d\d\b",
-    re.I,
 )
 _SMTP_REPLY = re.compile(
-    r"(?:^|[\s:'\"(])(?:[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?:said|reason|returned|error):? {1,4}'?[45]\d\d\b)", re.I
+    r"(?:^|[\s:'\"(])(?:[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?:said|reason|returned|error):? {1,4}'?[45]\d\d\b)"
 )
 _AWAY = re.compile(
     r"out of (?:the )?office|vacation|auto(?:matic|mated)?[- ]?(?:reply|response|answer)|away from|abwesen|absen[ct]|on leave"
     r"|urlaub|fuera de|afwezig|不在",
-    re.I,
 )
 
 
 _WAITING = re.compile(
     r"(?:has|have|been|is) (?:been )?delayed|not yet been delivered|will be retried|will (?:keep|continue) (?:to )?try"
     r"|attempts will continue|warning message only|temporary failure report|do not need to re-?send",
-    re.I,
 )
 
 
 def still_trying(words: str) -> bool:
     """Whether a bounce is a warning: whoever wrote it goes on trying."""
-    return _WAITING.search(words) is not None
+    return _WAITING.search(words.lower()) is not None
 
 
 def signs_of(header: Header, mail_from: str | None) -> int:
@@ -82,6 +78,7 @@ def signs_of(header: Header, mail_from: str | None) -> int:
 
 def signs_in(words: str) -> int:
     """In how many respects a text is that of a bounce."""
+    words = words.lower()
     return bool(_FAILED.search(words)) + bool(_SMTP_REPLY.search(words)) + 2 * bool(_DIRECT.search(words))
 
 
@@ -93,4 +90,4 @@ def is_answer(header: Header, mail_from: str | None) -> bool:
 
 
 def _subject(header: Header) -> str:
-    return decode_unstructured((header.value("subject") or "")[:MAX_SUBJECT])
+    return decode_unstructured((header.value("subject") or "")[:MAX_SUBJECT]).lower()

@@ -8,7 +8,7 @@ Not here: failure reports (mail/arf.py reads them), sending reports.
 """
 
 from mailwright.mailauth.reports.dmarc import parse_dmarc_report
-from mailwright.mailauth.reports.message import Report, announced, read_report
+from mailwright.mailauth.reports.message import Report, read_report
 from mailwright.mailauth.reports.model import (
     DkimResult,
     DmarcRecord,
@@ -36,7 +36,6 @@ __all__ = [
     "TlsReport",
     "Unreadable",
     "Unusable",
-    "announced",
     "parse_dmarc_report",
     "parse_tls_report",
     "read_report",

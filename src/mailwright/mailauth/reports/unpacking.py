@@ -34,6 +34,23 @@ def unpacked(octets: bytes) -> bytes | Unreadable:
     return octets if len(octets) <= MAX_OCTETS else Unreadable(Unusable.TOO_LARGE)
 
 
+def beginning(octets: bytes, size: int) -> bytes:
+    """The first octets, unpacked if they are packed, of a file whose beginning this is. Never raises."""
+    if octets.startswith(_GZIP):
+        octets = octets[_gzip_body(octets) :]
+    elif octets.startswith(_ZIP) and len(octets) >= _LOCAL.size:
+        _, _, method, _, _, name_length, extra = _LOCAL.unpack_from(octets)
+        octets = octets[_LOCAL.size + name_length + extra :]
+        if method != 8:
+            return octets[:size]
+    else:
+        return octets[:size]
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(octets, size)
+    except zlib.error:
+        return b""
+
+
 def _checked(found: bytes | None, trouble: Unusable | None) -> bytes | Unreadable:
     if trouble is not None and trouble is not Unusable.DAMAGED:
         return Unreadable(trouble)
