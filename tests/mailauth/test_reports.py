@@ -303,7 +303,10 @@ def test_a_report_is_known_by_its_content_where_nothing_else_tells(octets: bytes
 
 @pytest.mark.parametrize(
     "head",
-    ["TLS-Report-Domain: agents.example\r\nContent-Type: application/json", "Content-Type: text/xml\r\nSubject: Report Domain: x"],
+    [
+        "TLS-Report-Domain: agents.example\r\nContent-Type: application/json",
+        "Content-Type: text/xml\r\nSubject: Report Domain: x",
+    ],
 )
 def test_a_report_that_its_header_announces_and_nobody_can_read_is_told_so(head: str) -> None:
     assert isinstance(read_report(mime.parse(head.encode() + b"\r\n\r\nnothing")), Unreadable)

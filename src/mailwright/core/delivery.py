@@ -50,7 +50,7 @@ from mailwright.core.ports import (
 from mailwright.core.routing import LOOP, NULL_MX, Here, exchangers
 from mailwright.core.signing import signing_keys
 from mailwright.core.tls_policies import with_sts
-from mailwright.mail import bounces
+from mailwright.mail.bounces.explain import refusal
 from mailwright.mail.header import Header, Raw, parse_header
 from mailwright.mailauth import authres, dkim
 
@@ -468,7 +468,7 @@ async def _tell(tx: Tx, ports: Ports, message: Message, done: Attempt, step: Ste
         data["next_attempt_at"] = row.due_at
     if step.event is EventType.MESSAGE_BOUNCED:
         hosts = (done.mx, row.recipient.rpartition("@")[2])
-        data |= bounces.refusal(done.code, done.enhanced, done.text or "", hosts, final=True)
+        data |= refusal(done.code, done.enhanced, done.text or "", hosts, final=True)
     await publish(tx, ports, step.event, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
     await audit.record(
         tx, ports, system(message.tenant_id), f"delivery.{done.outcome}", row.id, {"attempt": done.id, "code": done.code}

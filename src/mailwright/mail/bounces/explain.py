@@ -17,7 +17,7 @@ from functools import cache
 from importlib.resources import files
 
 from mailwright.mail.bounces.model import Action, Class, Explanation
-from mailwright.mail.dsn import EnhancedStatus, SmtpReply, parse_status, split_reply
+from mailwright.mail.dsn.codes import EnhancedStatus, SmtpReply, parse_status, split_reply
 
 MAX_CONTEXT = 6000
 MAX_TEXT = 1000  # characters of a reply that are looked at
