@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What Python has compiled once it finds again, whatever the environment says: half of the time of a short run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: local test unit lint crash bench docs lock fuzz conformance clean help
+.PHONY: local test unit lint crash bench docs lock sbom fuzz conformance clean help
 
 help:  ## show this menu
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -44,6 +44,9 @@ docs: $(VENV)/.ready  ## write the generated pages under docs/ again
 lock: $(VENV)/.ready  ## pin the newest releases of what we depend on
 	@scripts/lock $(VENV)
 
+sbom: $(VENV)/.ready  ## what a server is made of, from the lock file: CycloneDX, as sbom.json
+	@$(BIN)/python scripts/sbom.py > sbom.json && echo sbom.json
+
 fuzz: $(VENV)/.ready  ## feed parsers made-up octets: TARGET=dkim SECONDS=60, or TARGET=all
 	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	@$(BIN)/python fuzz/run.py $(or $(TARGET),all) $(or $(SECONDS),20)
@@ -52,4 +55,4 @@ conformance: $(VENV)/.ready  ## the public MCP conformance suite against a priva
 	@$(BIN)/python scripts/conformance
 
 clean:  ## remove what was installed and built
-	@rm -rf $(VENV) build dist
+	@rm -rf $(VENV) build dist sbom.json

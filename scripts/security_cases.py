@@ -61,7 +61,7 @@ def page() -> Iterator[str]:
     yield "# Attack cases"
     yield "<!-- Written by scripts/docs.py from tests/security/cases.tsv and the names of the tests. -->"
     yield (
-        "What attackers try, what this server answers, and which tests try it: `pytest -k test_s5_` runs those of S5. Tests run "
+        "What attackers try, what this server answers, and which tests try it: `pytest -k test_s5_` runs those of S5. They run "
         "against the parts alone, against a server in the same process, and against a server as an operator runs it."
     )
     for case in cases():

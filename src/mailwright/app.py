@@ -320,7 +320,13 @@ async def _serve_api(
     receiving: Callable[[], bool],
 ) -> Callable[[], Coroutine[Any, Any, None]]:
     chosen = running.config
-    options = rest.Options(registry, receiving=receiving, requests=chosen.limits.requests, metrics_from=chosen.api.metrics_from)
+    options = rest.Options(
+        registry,
+        receiving=receiving,
+        requests=chosen.limits.requests,
+        metrics_from=chosen.api.metrics_from,
+        security_contact=chosen.server.security_contact,
+    )
     application = rest.create_app(running.ports, options)
     grace = running.config.server.drain_seconds
     mounted = mcp.Mounted(

@@ -36,6 +36,14 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     addresses: Annotated[tuple[str, ...], _about("The public IP addresses that mail leaves from: SPF records name them.")] = ()
     public_url: Annotated[str, _about("Where the API is reached from outside; empty: http://<api.host>:<api.port>.")] = ""
     data: Annotated[str, _about("The folder of the embedded store and of the server's secrets.")] = "var"
+    security_contact: Annotated[
+        str,
+        _about(
+            "Whom to tell of a hole in this installation, as `mailto:` or `https:`; served as /.well-known/security.txt "
+            "(RFC 9116). Empty: there is no such file.",
+            pattern=r"^((mailto|https):[\x21-\x7e]+)?$",
+        ),
+    ] = ""
     user: Annotated[
         str, _about("Started as root, the server binds its ports, becomes this user, and only then reads from the network.")
     ] = ""

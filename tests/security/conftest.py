@@ -13,6 +13,7 @@ from live.rest import Api, Json
 from live.server import Server
 from live.zone import Background, Dns
 
+CONTACT = "mailto:security@agents.example"
 ZONE = """
     there.example MX 10 mx.there.example
     mx.there.example A 127.0.0.1
@@ -101,7 +102,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     background = Background()
     dns, wire = Dns(background, ZONE), Wire(background).start()
     settings = {
-        "server": {"hostname": "mx.agents.example", "addresses": ["127.0.0.1"]},
+        "server": {"hostname": "mx.agents.example", "addresses": ["127.0.0.1"], "security_contact": CONTACT},
         "dns": {"nameservers": [f"127.0.0.1:{dns.port}"]},
         "delivery": {"allow_private": True, "port": wire.port},
         "smtp": {"message_limit": 5_000_000},

@@ -11,6 +11,7 @@ import jsonschema
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from mailwright.contract.operations import OPERATIONS, Answer, Operation
+from mailwright.contract.scalars import rfc3339
 from mailwright.core.errors import every_refusal
 from mailwright.core.events import EventType
 from mailwright.core.model import OversightMode
@@ -244,3 +245,17 @@ async def test_requests_are_counted_by_operation_and_never_by_path(world):
     assert 'mailwright_http_requests_total{operation="messages.get",status="404"} 1.0' in text
     assert 'mailwright_http_requests_total{operation="none",status="404"} 1.0' in text
     assert "secret" not in text
+
+
+async def test_s29_security_txt_says_whom_to_tell_and_until_when_that_is_so(world):
+    assert 404 == (await world.call("GET", "/.well-known/security.txt", key="")).status_code
+    app = create_app(world.ports, Options(security_contact="mailto:security@example.com"))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://mail.example.com") as http:
+        found = await http.get("/.well-known/security.txt")
+    assert [
+        "Contact: mailto:security@example.com",
+        f"Expires: {rfc3339(world.clock.now() + 90 * 86_400_000)}",
+        "Preferred-Languages: en",
+        "Canonical: https://mail.example.com/.well-known/security.txt",
+    ] == found.text.split("\r\n")[:-1]
+    close(app)

@@ -44,6 +44,7 @@ class Options:
     receiving: Callable[[], bool] = lambda: True  # whether mail can come in now
     requests: int = 5000  # at once
     metrics_from: tuple[str, ...] = ("127.0.0.0/8", "::1/128")  # networks that may read /metrics
+    security_contact: str = ""  # a URI: whom to tell of a hole
 
 
 def create_app(ports: Ports, options: Options | None = None) -> Starlette:
@@ -52,7 +53,7 @@ def create_app(ports: Ports, options: Options | None = None) -> Starlette:
     registry = chosen.registry or CollectorRegistry()
     networks = tuple(ip_network(one, strict=False) for one in chosen.metrics_from)
     bell = Bell(ports.store, chosen.pace)
-    extra = [("GET", page.path, page.page) for page in _pages(ports, registry, chosen.receiving)]
+    extra = [("GET", page.path, page.page) for page in _pages(ports, registry, chosen)]
     routes, budget = tree([*_routes(), *extra]), Budget(chosen.body_memory)
     desk = Desk(ports, routes, metrics(registry), bell, budget, limit=chosen.requests, networks=networks)
 
@@ -92,18 +93,20 @@ class _Placed:
     page: Page
 
 
-def _pages(ports: Ports, registry: CollectorRegistry, receiving: Callable[[], bool]) -> list[_Placed]:
+def _pages(ports: Ports, registry: CollectorRegistry, chosen: Options) -> list[_Placed]:
     # Describing takes a tenth of a second: it is done once, when somebody asks.
     described = cache(lambda: openapi(OPERATIONS, ports.settings.public_url, version("mailwright")))
     written = cache(lambda: Reply(200, msgspec.json.encode(described())))
     for_people = cache(lambda: pages.docs(described()))
     for_programs = cache(lambda: pages.llms(described()))
+    contact = lambda: pages.security_txt(chosen.security_contact, ports.settings.public_url, ports.clock.now())  # noqa: E731
     return [
+        *([_Placed("/.well-known/security.txt", Page("security_txt", contact))] if chosen.security_contact else []),
         _Placed("/openapi.json", Page("openapi", written)),
         _Placed("/docs", Page("docs", for_people)),
         _Placed("/llms.txt", Page("llms", for_programs)),
         _Placed("/healthz", Page("healthz", lambda: Reply(200, b'{"status":"ok"}'))),
-        _Placed("/readyz", Page("readyz", _readiness(ports, receiving))),
+        _Placed("/readyz", Page("readyz", _readiness(ports, chosen.receiving))),
         _Placed(promises.PATH, Page("mta_sts", _promise(ports), by_host=True)),
         _Placed("/metrics", Page("metrics", lambda: Reply(200, generate_latest(registry), PROMETHEUS), inside=True)),
     ]

@@ -1,4 +1,7 @@
-"""Pages for people and their programs, made from the OpenAPI description: /docs and /llms.txt. No scripts, nothing foreign."""
+"""Pages for people and their programs: /docs and /llms.txt, made from the OpenAPI description, and whom to tell of a hole.
+
+Standards: RFC 9116 (security.txt). No scripts, nothing foreign.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from mailwright.contract.errors import status_of
+from mailwright.contract.scalars import rfc3339
 from mailwright.core.errors import every_refusal
 from mailwright.core.events import EventType
 from mailwright.faces.rest.answers import EVERYWHERE, Reply
 
 Json = dict[str, Any]
+FRESH = 90 * 86_400_000  # ms that security.txt is good for
 STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}
 code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow:auto;padding:.6rem;border:1px solid #8886;border-radius:4px}
@@ -41,6 +46,15 @@ def llms(described: Json) -> Reply:
     lines += ["", "## Refusals", "", *(f"- `{code}` ({status}): {text} {fix}" for code, status, text, fix in _codes())]
     lines += ["", "## Further", "", "- [OpenAPI](/openapi.json): every field", "- [Docs](/docs): for people", ""]
     return Reply(200, "\n".join(lines).encode(), b"text/plain; charset=utf-8")
+
+
+def security_txt(contact: str, public_url: str, now: int) -> Reply:
+    """Whom to tell of a hole, said anew with every answer. `now` in milliseconds."""
+    # RFC 9116 §2.5.5: less than a year ahead; whoever keeps the file shall come back.
+    lines = [f"Contact: {contact}", f"Expires: {rfc3339(now + FRESH)}", "Preferred-Languages: en"]
+    if public_url.startswith("https://"):
+        lines.append(f"Canonical: {public_url}/.well-known/security.txt")
+    return Reply(200, "".join(f"{line}\r\n" for line in lines).encode(), b"text/plain; charset=utf-8")
 
 
 def _one_line(entry: Json) -> str:
