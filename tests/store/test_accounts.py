@@ -226,6 +226,17 @@ async def test_uids_and_modseqs_are_given_out_once_and_only_rise(store: Store) -
         await store.write(lambda tx: tx.mailboxes.advance("mbx_2", 1))
 
 
+async def test_a_mailbox_that_mail_is_filed_in_is_advanced_and_read_at_once_for_its_own_tenant(store: Store) -> None:
+    """I8, S26."""
+    await adding(store, "mailboxes", MAILBOX)
+    after = replace(MAILBOX, uid_next=MAILBOX.uid_next + 1, modseq=MAILBOX.modseq + 1)
+    assert after == await store.write(lambda tx: tx.mailboxes.advanced(OURS, MAILBOX.id))
+    assert after == await asking(store, lambda tx: tx.mailboxes.get(OURS, MAILBOX.id))
+    assert await store.write(lambda tx: tx.mailboxes.advanced(THEIRS, MAILBOX.id)) is None
+    assert await store.write(lambda tx: tx.mailboxes.advanced(OURS, "mbx_2")) is None
+    assert after == await asking(store, lambda tx: tx.mailboxes.get(OURS, MAILBOX.id))
+
+
 async def test_putting_an_old_copy_of_a_mailbox_does_not_turn_its_counters_back(store: Store) -> None:
     """I8."""
     await adding(store, "mailboxes", MAILBOX)

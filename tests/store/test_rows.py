@@ -60,6 +60,7 @@ def test_a_change_leaves_out_what_is_fixed() -> None:
         ("Straße STRASSE", ["strasse"]),
         ("東京tower会議", ["東", "京", "tower", "会", "議"]),
         ("회의는 네시", ["회의는", "네시"]),
+        ("Tea at four, and then…", ["tea", "at", "four", "and", "then"]),
         ("x" * 100, ["x" * 60]),
         ("a\0b\r\nc", ["a", "b", "c"]),
     ],

@@ -66,7 +66,6 @@ ACROSS_TENANTS = {
     "domains.by_name": "incoming mail names a domain, no tenant",
     "mailboxes.by_address": "incoming mail names an address, no tenant",
     "mailboxes.advance": "the mailbox was found by its tenant or its address, and ids can't be guessed",
-    "mailboxes.counters": "as advance",
     "messages.by_rfc_id": "within one mailbox, found as for advance",
     "messages.index": "seqs were found by tenant and id in the same transaction",
     "messages.forget": "as index",
@@ -88,7 +87,7 @@ ACROSS_TENANTS = {
     "webhook_deliveries.claim": "the queue is worked for all tenants",
     "webhook_deliveries.next_due": "the queue is worked for all tenants",
     "webhook_deliveries.release": "the queue is worked for all tenants",
-    "audit.last": "one chain of hashes goes through all tenants",
+    "audit.head": "one chain of hashes goes through all tenants",
     "audit.whole": "one chain of hashes goes through all tenants, and is verified by whoever has the file",
     "agents.of_id": "whoever asks for a public key has no tenant",
     "agents.named": "as of_id",
@@ -106,7 +105,7 @@ WHOLE_TABLES = {
     "blobs.files": "maintenance, in a thread",
     "migrations.done": "a handful of rows",
     "tenants.page": "a walk along the primary key",
-    "audit.last": "the last row by the primary key",
+    "audit.head": "the last row by the primary key",
 }
 
 

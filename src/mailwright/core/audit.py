@@ -9,10 +9,11 @@ Not here: who may read it (accounts.py).
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+
+import msgspec
 
 from mailwright.core.errors import Refusal
 from mailwright.core.model import AuditEntry, Caller, Json, Mailbox
@@ -23,19 +24,15 @@ REFUSED = "request.refused"
 REFUSALS_A_MINUTE = 60  # of one key: a program that asks in a loop must not bury what others did
 MINUTE = 60_000
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_canonical = msgspec.json.Encoder(order="sorted").encode
 ANY = AuditFilter()
 
 
 def entry_hash(previous: str, entry: AuditEntry) -> str:
     """SHA-256 (hex) over the hash before and the entry as canonical JSON: sorted keys, no spaces (RFC 8785 for our values)."""
-    concerned = [entry.agent_id, entry.mailbox_id, entry.domain]
-    text = json.dumps(
-        [previous, entry.index, entry.tenant_id, entry.at, entry.actor, entry.action, entry.subject, entry.data, concerned],
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    concerned = (entry.agent_id, entry.mailbox_id, entry.domain)
+    acted = (entry.tenant_id, entry.at, entry.actor, entry.action, entry.subject, entry.data)
+    return hashlib.sha256(_canonical((previous, entry.index, *acted, concerned))).hexdigest()
 
 
 async def record(
@@ -45,30 +42,30 @@ async def record(
 
     `of` is the mailbox that it concerns; where it is not given it is found by the subject, which must then still be there.
     """
-    last = await tx.audit.last()
-    index, previous = (last.index + 1, last.hash) if last else (0, GENESIS)
-    draft = AuditEntry(index, caller.tenant_id, ports.clock.now(), caller.actor, action, subject, data or {}, "")
-    draft = _concerning(draft, of) if of is not None else await _concerned(tx, caller, draft)
+    last, previous = await tx.audit.head() or (-1, GENESIS)
+    concerned = _concerning(of) if of is not None else await _concerned(tx, caller, subject)
+    draft = AuditEntry(last + 1, caller.tenant_id, ports.clock.now(), caller.actor, action, subject, data or {}, "", *concerned)
     await tx.audit.append(replace(draft, hash=entry_hash(previous, draft)))
 
 
-def _concerning(entry: AuditEntry, mailbox: Mailbox) -> AuditEntry:
-    domain = mailbox.address.rpartition("@")[2]
-    return replace(entry, agent_id=mailbox.agent_id, mailbox_id=mailbox.id, domain=domain)
+Concerned = tuple[str | None, str | None, str | None]  # agent, mailbox, domain
 
 
-async def _concerned(tx: Tx, caller: Caller, entry: AuditEntry) -> AuditEntry:
-    """The entry, with the agent, mailbox and domain that its subject belongs to, or else those of the key that acted."""
-    subject = entry.subject
+def _concerning(mailbox: Mailbox) -> Concerned:
+    return mailbox.agent_id, mailbox.id, mailbox.address.rpartition("@")[2]
+
+
+async def _concerned(tx: Tx, caller: Caller, subject: str) -> Concerned:
+    """The agent, mailbox and domain that the subject belongs to, or else those of the key that acted."""
     if subject.startswith("dom_"):
         domain = await tx.domains.get(caller.tenant_id, subject)
-        return replace(entry, domain=domain.name if domain else None)
+        return None, None, domain.name if domain else None
     if subject.startswith("agt_"):
         agent = await tx.agents.get(caller.tenant_id, subject)
-        return replace(entry, agent_id=agent.id if agent else None)
+        return agent.id if agent else None, None, None
     mailbox_id = await _mailbox_id(tx, caller.tenant_id, subject) or caller.mailbox_id
     mailbox = await tx.mailboxes.get(caller.tenant_id, mailbox_id) if mailbox_id else None
-    return _concerning(entry, mailbox) if mailbox else replace(entry, agent_id=caller.agent_id, mailbox_id=mailbox_id)
+    return _concerning(mailbox) if mailbox else (caller.agent_id, mailbox_id, None)
 
 
 async def _mailbox_id(tx: Tx, tenant_id: str, subject: str) -> str | None:

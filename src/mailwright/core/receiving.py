@@ -215,7 +215,7 @@ class _Filing:
 
 async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
     assert to.mailbox is not None
-    mailbox = await tx.mailboxes.get(to.mailbox.tenant_id, to.mailbox.id)
+    mailbox = await tx.mailboxes.advanced(to.mailbox.tenant_id, to.mailbox.id)
     if mailbox is None:
         raise UnknownRecipient(f"There is no mailbox {to.address} here any more.")
     facts, now = filing.examined, ports.clock.now()
@@ -228,7 +228,6 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
     joining = threads.Joining(facts.ids, proved, facts.people, subject, facts.preview, now, withheld=apart)
     thread = await threads.join(tx, ports, mailbox, joining, to.thread_id)
     weighed = await trust.weigh(tx, facts, thread, to.address, earlier=thread.message_count - (0 if apart else 1))
-    uid, modseq = await tx.mailboxes.advance(mailbox.id, 1)
     message = Message(
         id=ports.ids.new("msg"),
         tenant_id=mailbox.tenant_id,
@@ -249,8 +248,8 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         bcc=(),
         labels=("role",) if to.role else ("returned",) if to.delivery_id else (),
         mail_from=filing.mail_from,
-        uid=uid,
-        modseq=modseq,
+        uid=mailbox.uid_next - 1,
+        modseq=mailbox.modseq,
         date=now,
         created_at=now,
         in_reply_to=facts.ids.in_reply_to[0] if facts.ids.in_reply_to else None,

@@ -99,18 +99,18 @@ def _member(kind: type[StrEnum]) -> Callable[[str | None], StrEnum | None]:
     return members.__getitem__
 
 
-_to_json = msgspec.json.Encoder(order="sorted").encode
+json_bytes = msgspec.json.Encoder(order="sorted").encode
 _from_json = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def to_json(value: object) -> str | None:
     """JSON text, keys sorted; None stays None."""
-    return None if value is None else _to_json(value).decode()
+    return None if value is None else json_bytes(value).decode()
 
 
 def words_to_json(words: tuple[str, ...] | list[str]) -> str:
     """JSON text of a list of strings."""
-    return _to_json(words).decode() if words else "[]"
+    return json_bytes(words).decode() if words else "[]"
 
 
 def words_from_json(text: str) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ _SPACES = str.maketrans({chr(i): " " for i in range(128) if not chr(i).isalnum()
 
 def words_of(*texts: str) -> list[str]:
     """The words of some texts, each once, without regard to case: what is searched, and what is searched for."""
-    text = " ".join(texts)
+    text = " ".join(texts).replace("…", " ")  # where a preview was cut: most texts have nothing else beyond ASCII
     if text.isascii():
         found = text.lower().translate(_SPACES).split()
     else:

@@ -49,6 +49,9 @@ class Mailboxes(Table[Mailbox], Protocol):
     async def advance(self, mailbox_id: str, uids: int) -> tuple[int, int]:
         """Take `uids` UIDs and one MODSEQ: the first new UID and the new MODSEQ (I8)."""
 
+    async def advanced(self, tenant_id: str, id: str) -> Mailbox | None:
+        """Take one UID and one MODSEQ, and get the mailbox as it is then: the UID is the one before its `uid_next`."""
+
     async def of_domain(self, tenant_id: str, domain_id: str, limit: int) -> list[Mailbox]: ...
     async def of_agent(self, tenant_id: str, agent_id: str) -> list[Mailbox]: ...
     async def page(self, tenant_id: str, after: str | None, limit: int) -> list[Mailbox]: ...

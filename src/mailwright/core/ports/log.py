@@ -72,7 +72,9 @@ class AuditFilter:
 
 class Audit(Protocol):
     async def append(self, row: AuditEntry) -> None: ...
-    async def last(self) -> AuditEntry | None: ...
+    async def head(self) -> tuple[int, str] | None:
+        """Index and hash of the newest entry."""
+
     async def page(self, tenant_id: str, narrow: AuditFilter, after: int, limit: int) -> list[AuditEntry]:
         """Oldest first, from after that index on."""
 

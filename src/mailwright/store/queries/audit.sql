@@ -4,9 +4,9 @@
 -- One entry.
 INSERT INTO audit ({inserted}) VALUES ({values});
 
--- last()
--- The newest entry of all tenants: the next one's hash covers it.
-SELECT {columns} FROM audit ORDER BY "index" DESC LIMIT 1;
+-- head()
+-- Where the log ends, of all tenants: the next entry's hash covers this one.
+SELECT "index", hash FROM audit ORDER BY "index" DESC LIMIT 1;
 
 -- {narrow}
 (:subject IS NULL OR subject = :subject) AND (:action IS NULL OR action = :action)

@@ -1,9 +1,10 @@
 -- Events: the log that webhooks, streams and polls read. It only grows; cursor is the place in it.
 
 -- append(id, type, tenant_id, mailbox_id, created_at, data, message_id)
--- It happened; the cursor it got.
+-- It happened; the cursor it got. data comes as the bytes of its text: to make a string of some thousand octets, for SQLite to
+-- make octets of again, costs as much as all else here.
 INSERT INTO events (id, type, tenant_id, mailbox_id, created_at, data, message_id)
-VALUES (:id, :type, :tenant_id, :mailbox_id, :created_at, :data, :message_id);
+VALUES (:id, :type, :tenant_id, :mailbox_id, :created_at, CAST(:data AS TEXT), :message_id);
 
 -- {beyond}
 -- What comes after a cursor, of some types (a JSON list; empty: all).

@@ -34,12 +34,12 @@ AND EXISTS (SELECT 1 FROM domains WHERE domains.id = mailboxes.domain_id AND dom
 SELECT {columns} FROM mailboxes WHERE tenant_id = :tenant_id AND address_key = :address_key;
 
 -- advance(id, uids)
--- Take some UIDs and one MODSEQ. The mailbox was found by its tenant or its address before.
-UPDATE mailboxes SET uid_next = uid_next + :uids, modseq = modseq + 1 WHERE id = :id;
+-- Take some UIDs and one MODSEQ, and where that leads. The mailbox was found by its tenant or its address before.
+UPDATE mailboxes SET uid_next = uid_next + :uids, modseq = modseq + 1 WHERE id = :id RETURNING uid_next, modseq;
 
--- counters(id)
--- Where that leads, in the same transaction.
-SELECT uid_next, modseq FROM mailboxes WHERE id = :id;
+-- advanced(tenant_id, id)
+-- The same for one UID, and the mailbox as it is then: what each message that comes in needs of it.
+UPDATE mailboxes SET uid_next = uid_next + 1, modseq = modseq + 1 WHERE tenant_id = :tenant_id AND id = :id RETURNING {columns};
 
 -- of_domain(tenant_id, domain_id, limit)
 -- The mailboxes of a domain: it can't go before they do.

@@ -99,11 +99,14 @@ class Mailboxes(ClientRows[Mailbox]):
 
     async def advance(self, mailbox_id: str, uids: int) -> tuple[int, int]:
         """The first of `uids` new UIDs, and the new MODSEQ; raises KeyError."""
-        await self._db.run(self._sql["advance"], (mailbox_id, uids))
-        row = await self._db.one(self._sql["counters"], (mailbox_id,))
+        row = await self._db.one(self._sql["advance"], (mailbox_id, uids))
         if row is None:
             raise KeyError(mailbox_id)
         return row[0] - uids, row[1]
+
+    async def advanced(self, tenant_id: str, id: str) -> Mailbox | None:
+        """The tenant's mailbox, after one UID and one MODSEQ were taken."""
+        return await self._one("advanced", tenant_id, id)
 
     async def of_domain(self, tenant_id: str, domain_id: str, limit: int) -> list[Mailbox]:
         """Mailboxes of a domain, by id."""

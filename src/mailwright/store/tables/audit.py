@@ -22,10 +22,10 @@ class Audit:
         """Add an entry; raises Taken where its index is."""
         await self._db.run(_SQL["append"], AUDIT.encode(row))
 
-    async def last(self) -> AuditEntry | None:
-        """The newest entry."""
-        row = await self._db.one(_SQL["last"], ())
-        return None if row is None else AUDIT.decode(row)
+    async def head(self) -> tuple[int, str] | None:
+        """Index and hash of the newest entry."""
+        row = await self._db.one(_SQL["head"], ())
+        return None if row is None else (row[0], row[1])
 
     async def page(self, tenant_id: str, narrow: AuditFilter, after: int, limit: int) -> list[AuditEntry]:
         """Oldest first, from after that index on."""

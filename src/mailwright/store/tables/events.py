@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mailwright.core.model import Event
 from mailwright.core.ports import Topic
 from mailwright.store.database import Database, Found
-from mailwright.store.rows import EVENT, to_json, words_to_json
+from mailwright.store.rows import EVENT, json_bytes, words_to_json
 from mailwright.store.statements import load
 
 _SQL = load("events", EVENT.columns)
@@ -24,7 +24,7 @@ class Events:
         """Add to the log; the cursor it got."""
         self._db.notes.topics.add(Topic.EVENTS)
         about = event.data.get("message_id")
-        values = (event.id, event.type, event.tenant_id, event.mailbox_id, event.created_at, to_json(event.data), about)
+        values = (event.id, event.type, event.tenant_id, event.mailbox_id, event.created_at, json_bytes(event.data), about)
         cursor = await self._db.insert(_SQL["append"], values)
         assert cursor is not None  # nothing in an event is unique
         return cursor

@@ -107,6 +107,12 @@ class Mailboxes(Table[Mailbox]):
         self.rows.set(row.id, replace(row, uid_next=row.uid_next + uids, modseq=row.modseq + 1))
         return row.uid_next, row.modseq + 1
 
+    async def advanced(self, tenant_id: str, id: str) -> Mailbox | None:
+        """The tenant's mailbox, after one UID and one MODSEQ were taken."""
+        if await self.get(tenant_id, id) is not None:
+            await self.advance(id, 1)
+        return await self.get(tenant_id, id)
+
     async def of_domain(self, tenant_id: str, domain_id: str, limit: int) -> list[Mailbox]:
         """Mailboxes of a domain, by id."""
         return by_id((row for row in self.rows if (row.tenant_id, row.domain_id) == (tenant_id, domain_id)), None, limit)

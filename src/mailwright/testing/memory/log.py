@@ -56,20 +56,20 @@ class Audit:
     def __init__(self, journal: Journal) -> None:
         """Empty."""
         self._rows: Shelf[int, AuditEntry] = Shelf(journal)
-        self._last: Shelf[str, AuditEntry] = Shelf(journal)
+        self._head: Shelf[str, tuple[int, str]] = Shelf(journal)
 
     async def append(self, row: AuditEntry) -> None:
         """Add an entry; raises Taken where its index is."""
         if self._rows.get(row.index) is not None:
             raise Taken(str(row.index))
         self._rows.set(row.index, row)
-        last = await self.last()
-        if last is None or last.index < row.index:
-            self._last.set("last", row)
+        head = await self.head()
+        if head is None or head[0] < row.index:
+            self._head.set("head", (row.index, row.hash))
 
-    async def last(self) -> AuditEntry | None:
-        """The newest entry."""
-        return self._last.get("last")
+    async def head(self) -> tuple[int, str] | None:
+        """Index and hash of the newest entry."""
+        return self._head.get("head")
 
     async def page(self, tenant_id: str, narrow: AuditFilter, after: int, limit: int) -> list[AuditEntry]:
         """Oldest first, from after that index on."""
