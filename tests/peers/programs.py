@@ -14,7 +14,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx2
 from room import DNS, OLD, OURS, PLACE, STRANGER, THEIR_DOMAIN, THEIR_HOSTNAME, THEIRS
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -210,7 +212,7 @@ def swaks(to: str, mail_from: str, *options: str, **headers: str) -> str:
 
 _RSPAMD = f"""
 options {{
-  filters = "dkim,spf,dmarc"; local_addrs = []; url_tld = "{PLACE}/suffixes"; disable_hyperscan = true; tempdir = "{PLACE}";
+  filters = "dkim,spf"; local_addrs = []; url_tld = "{PLACE}/suffixes"; disable_hyperscan = true; tempdir = "{PLACE}";
   dns {{ nameserver = ["{DNS}"]; timeout = 2s; }}
 }}
 logging {{ type = "console"; level = "warning"; }}
@@ -219,12 +221,20 @@ modules {{ path = "/usr/share/rspamd/plugins/"; }}
 spf {{}}
 dkim {{}}
 dmarc {{}}
+arc {{ %s }}
+dkim_signing {{ %s }}
 """
+_NO_SIGNING = 'sign_local = false; sign_authenticated = false; path = "/dev/null";'
 
 
-def rspamd() -> Program:
-    """rspamd with its checks of SPF, DKIM and DMARC; asked over HTTP at RSPAMD."""
+def rspamd(signing: str = _NO_SIGNING) -> Program:
+    """rspamd with its checks of SPF, DKIM, DMARC and ARC, asked over HTTP at RSPAMD; `signing`: how it signs and seals."""
     (PLACE / "suffixes").write_text("example\n")  # the whole list takes it ten seconds to compile
     file = PLACE / "rspamd.conf"
-    file.write_text(_RSPAMD)
+    file.write_text(_RSPAMD % (signing, signing))
     return start("rspamd", [_found("rspamd"), "-f", "-u", "nobody", "-g", "nogroup", "-c", str(file)], listens=RSPAMD)
+
+
+def ask_rspamd(message: bytes, **envelope: str) -> Any:
+    """What rspamd says of a message; the envelope in its words: IP, Helo, From, Rcpt, User."""
+    return httpx2.post(f"http://{RSPAMD}/checkv2", headers=envelope, content=message, timeout=20).json()

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
 
-import httpx2
 import ours
 import programs
 import pytest
@@ -101,7 +100,7 @@ def test_rspamd_agrees(world: World, first: Json, tell: Callable[[str], None]) -
     envelope = {"IP": OURS, "Helo": HOSTNAME, "From": path, "Rcpt": f"bob@{THEIR_DOMAIN}"}
     raw = next(raw for raw in world.postfix.got("bob") if path.encode() in raw)
     sent = raw[raw.index(b"DKIM-Signature:") :]  # as it left us: without what the receiver wrote on top
-    said = httpx2.post(f"http://{programs.RSPAMD}/checkv2", headers=envelope, content=sent, timeout=15).json()["symbols"]
+    said = programs.ask_rspamd(sent, **envelope)["symbols"]
     tell(", ".join(f"{name} {one.get('options', [])}" for name, one in sorted(said.items())))
     assert {"R_DKIM_ALLOW", "R_SPF_ALLOW", "DMARC_POLICY_ALLOW"} <= set(said)
 
