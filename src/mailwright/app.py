@@ -55,7 +55,7 @@ from mailwright.store.sqlite import Options as StoreOptions
 from mailwright.store.sqlite.census import Census
 from mailwright.system import privileges, supervisor
 from mailwright.system import strain as straining
-from mailwright.system.machine import RandomIds, SystemClock, Threads
+from mailwright.system.machine import RandomIds, SystemClock, Threads, settle_memory
 from mailwright.system.strain import Limits, Strain
 from mailwright.wire.smtp_server import Options as Protocol
 from mailwright.workers import Deliveries, Tellings, keep_house
@@ -496,6 +496,7 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
 
 async def _serve(config: Config, sockets: Sockets) -> None:
     running = await start(config, sockets)
+    settle_memory()
     log.info("started", api=running.api_url, smtp=running.smtp_port, data=config.server.data)
     if running.operator_key:
         log.info("first start: an operator key was made", file=str(Path(config.server.data) / OPERATOR_KEY))

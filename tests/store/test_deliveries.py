@@ -58,6 +58,24 @@ async def test_a_lease_is_renewed_by_whoever_holds_it_and_still_released_with_th
     assert not await store.write(lambda tx: tx.queue.renew(row, LEASE))
 
 
+async def test_a_claimed_row_is_held_until_its_fence_moves_on(store: Store) -> None:
+    await queued(store, DELIVERY)
+    assert not await asking(store, lambda tx: tx.queue.holds(DELIVERY))
+    (row,) = await claimed(store)
+    assert await asking(store, lambda tx: tx.queue.holds(row))
+    assert not await asking(store, lambda tx: tx.queue.holds(replace(row, tenant_id=THEIRS)))
+    await store.write(lambda tx: tx.queue.put(row))
+    assert not await asking(store, lambda tx: tx.queue.holds(row))
+
+
+async def test_the_states_of_a_messages_deliveries_are_told_each_once(store: Store) -> None:
+    first, second, third, other = numbered(DELIVERY, 4)
+    await queued(store, first, second, replace(third, status=MessageStatus.BOUNCED), replace(other, message_id="msg_2"))
+    told = await asking(store, lambda tx: tx.queue.statuses(OURS, "msg_1"))
+    assert {MessageStatus.QUEUED, MessageStatus.BOUNCED} == told
+    assert set() == await asking(store, lambda tx: tx.queue.statuses(THEIRS, "msg_1"))
+
+
 async def test_those_due_at_the_same_time_are_claimed_in_the_order_they_came(store: Store) -> None:
     await queued(store, *numbered(DELIVERY, 4)[::-1])
     assert ["4", "3"] == ids(await claimed(store, limit=2))

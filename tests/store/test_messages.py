@@ -59,6 +59,15 @@ async def test_a_put_replaces_everything(store: Store) -> None:
         await store.write(lambda tx: tx.messages.put(replace(MESSAGE, id="msg_2")))
 
 
+async def test_the_state_alone_changes_for_the_messages_own_tenant(store: Store) -> None:
+    await adding(store, "messages", MESSAGE)
+    await store.write(lambda tx: tx.messages.show(THEIRS, MESSAGE.id, MessageStatus.BOUNCED))
+    await store.write(lambda tx: tx.messages.show(OURS, "msg_9", MessageStatus.BOUNCED))
+    assert MESSAGE == await asking(store, lambda tx: tx.messages.get(OURS, MESSAGE.id))
+    await store.write(lambda tx: tx.messages.show(OURS, MESSAGE.id, MessageStatus.BOUNCED))
+    assert replace(MESSAGE, status=MessageStatus.BOUNCED) == await asking(store, lambda tx: tx.messages.get(OURS, MESSAGE.id))
+
+
 async def test_pages_go_newest_first_without_gaps_or_repeats_while_mail_comes_in(store: Store) -> None:
     await adding(store, "messages", *messages(5))
     assert ["5", "4"] == await listed(store, ALL, None, 2)

@@ -55,7 +55,8 @@ from mailwright.mail.header import Header, Raw, parse_header
 from mailwright.mailauth import authres, dkim
 
 CHUNK = 256 * 1024  # of a large message's body, hashed at a time
-LEASE = 15 * 60_000  # longer than any one SMTP transaction may take
+LEASE = 16 * 60_000  # longer than any one SMTP transaction may take
+FRESH = 60_000  # a lease that is no older is long enough to begin with
 PAUSED_FOR = 30_000  # how often a mailbox that must not send is looked at again
 
 
@@ -192,20 +193,22 @@ async def _died(tx: Tx, ports: Ports, row: Delivery, message: Message, mailbox: 
         await queueing.show_worst(tx, row.tenant_id, row.message_id)
     else:
         step = replace(step, row=replace(step.row, due_at=now))  # the next attempt follows at once
-    await _tell(tx, ports, message, closed, step)
+    await _tell(tx, ports, message, closed, step, mailbox)
     return ends
 
 
 async def begin(ports: Ports, job: Job) -> Job | None:
     """Write that the attempt begins, with a lease of full length; None where the lease was lost: somebody else has it."""
     now = ports.clock.now()
-    begun = replace(job, delivery=replace(job.delivery, due_at=now + LEASE), attempt=replace(job.attempt, started_at=now))
+    fresh, lease_until = now + LEASE - job.delivery.due_at <= FRESH, now + LEASE
+    delivery = job.delivery if fresh else replace(job.delivery, due_at=lease_until)
+    begun = replace(job, delivery=delivery, attempt=replace(job.attempt, started_at=now))
 
     async def script(tx: Tx) -> bool:
-        if not await tx.queue.renew(job.delivery, now + LEASE):
-            return False
-        await tx.queue.start_attempts([begun.attempt])
-        return True
+        held = await (tx.queue.holds(delivery) if fresh else tx.queue.renew(delivery, lease_until))
+        if held:
+            await tx.queue.start_attempts([begun.attempt])
+        return held
 
     return begun if await ports.store.write(script) else None
 
@@ -393,8 +396,8 @@ async def record(ports: Ports, job: Job, report: Report, prefix: bytes, spread: 
     """Write what became of an attempt, unless the lease was lost meanwhile."""
     now = ports.clock.now()
     outcome = report.outcomes[0]
-    step = decide(job.delivery, outcome, at_most_once=job.mailbox.at_most_once, now=now, spread=spread)
-    step = replace(step, row=replace(step.row, mx=report.host))
+    row = replace(job.delivery, mx=report.host)
+    step = decide(row, outcome, at_most_once=job.mailbox.at_most_once, now=now, spread=spread)
     if step.event is EventType.MESSAGE_DELIVERED and job.domain.smarthost is not None and not job.local:
         step = replace(step, event=EventType.MESSAGE_SENT)  # by the smarthost's word, not the receiver's
     done = replace(
@@ -412,12 +415,12 @@ async def record(ports: Ports, job: Job, report: Report, prefix: bytes, spread: 
     )
 
     async def script(tx: Tx) -> None:
-        left_open = await tx.queue.open_attempt(step.row.id)
+        stands = await tx.queue.finish(step.row) or await _stands(tx, step.row, done)
         await tx.queue.finish_attempt(done)
-        if not await tx.queue.finish(step.row) and not await _stands(tx, step.row, done, left_open):
+        if not stands:
             return
         await queueing.show_worst(tx, job.delivery.tenant_id, job.message.id)
-        await _tell(tx, ports, job.message, done, step)
+        await _tell(tx, ports, job.message, done, step, job.mailbox)
         if step.suppress:
             await _suppress(tx, ports, job, step)
 
@@ -425,13 +428,13 @@ async def record(ports: Ports, job: Job, report: Report, prefix: bytes, spread: 
     return step
 
 
-async def _stands(tx: Tx, row: Delivery, done: Attempt, left_open: Attempt | None) -> bool:
+async def _stands(tx: Tx, row: Delivery, done: Attempt) -> bool:
     """Whether the result counts though its lease was lost: the lease ran out, and nobody began anything since.
 
     I6: were it dropped, the message would be sent again and nobody would be told. Whoever began another attempt has told this
     one as unknown, and closed it; where a person cancelled, or a bounce came back, that counts more.
     """
-    now = await tx.queue.get(row.id)
+    now, left_open = await tx.queue.get(row.id), await tx.queue.open_attempt(row.id)
     if now is None or queueing.over(now.status) or left_open is None or left_open.id != done.id:
         return False
     await tx.queue.put(row)
@@ -451,7 +454,7 @@ async def _suppress(tx: Tx, ports: Ports, job: Job, step: Step) -> None:
     )
 
 
-async def _tell(tx: Tx, ports: Ports, message: Message, done: Attempt, step: Step) -> None:
+async def _tell(tx: Tx, ports: Ports, message: Message, done: Attempt, step: Step, mailbox: Mailbox | None = None) -> None:
     row = step.row
     data: Json = {
         "message_id": message.id,
@@ -470,6 +473,5 @@ async def _tell(tx: Tx, ports: Ports, message: Message, done: Attempt, step: Ste
         hosts = (done.mx, row.recipient.rpartition("@")[2])
         data |= refusal(done.code, done.enhanced, done.text or "", hosts, final=True)
     await publish(tx, ports, step.event, tenant_id=message.tenant_id, mailbox_id=message.mailbox_id, data=data)
-    await audit.record(
-        tx, ports, system(message.tenant_id), f"delivery.{done.outcome}", row.id, {"attempt": done.id, "code": done.code}
-    )
+    caller, data = system(message.tenant_id), {"attempt": done.id, "code": done.code}
+    await audit.record(tx, ports, caller, f"delivery.{done.outcome}", row.id, data, of=mailbox)

@@ -64,9 +64,10 @@ async def enqueue(
         for address in recipients
     ]
     await tx.queue.add(rows)
-    queued = replace(message, status=worst(row.status for row in rows))
-    if queued.status is not message.status:
-        await tx.messages.put(queued)
+    status, queued = worst(row.status for row in rows), message
+    if status is not message.status:
+        queued = replace(message, status=status)
+        await tx.messages.show(message.tenant_id, message.id, status)
     for row in rows:
         if row.status is MessageStatus.SUPPRESSED:
             await tell_suppressed(tx, ports, message, row.recipient)
@@ -101,10 +102,9 @@ async def tell_cancelled(tx: Tx, ports: Ports, message: Message, recipients: Seq
 
 async def show_worst(tx: Tx, tenant_id: str, message_id: str) -> None:
     """Bring the message's state up to date with its recipients'."""
-    message = await tx.messages.get(tenant_id, message_id)
-    rows = await tx.queue.of_message(tenant_id, message_id)
-    if message is not None and rows and (status := worst(row.status for row in rows)) is not message.status:
-        await tx.messages.put(replace(message, status=status))
+    statuses = await tx.queue.statuses(tenant_id, message_id)
+    if statuses:
+        await tx.messages.show(tenant_id, message_id, worst(statuses))
 
 
 def over(status: MessageStatus) -> bool:

@@ -261,7 +261,7 @@ class _Verdict:
 
 async def _file(tx: Tx, ports: Ports, mailbox: Mailbox, prepared: Prepared, verdict: _Verdict) -> Message:
     draft, wanted, now = prepared.draft, prepared.wanted, ports.clock.now()
-    preview = " ".join((draft.text or "").split())[:PREVIEW]
+    preview = " ".join((draft.text or "").split(maxsplit=PREVIEW)[:PREVIEW])[:PREVIEW]
     joining = threads.Joining(
         ids=MessageIds(draft.message_id, draft.in_reply_to, draft.references),
         header_from=mailbox.address,

@@ -21,6 +21,7 @@ import structlog
 
 from mailwright.system.counting import Totals
 from mailwright.system.line import Drain, Frame, Line, Ping, Pong, Ready
+from mailwright.system.machine import settle_memory
 
 log = structlog.get_logger()
 
@@ -241,6 +242,8 @@ def serve(run: Callable[[socket.socket, socket.socket], Coroutine[Any, Any, None
         signal.SIGHUP,
     ):  # for the main process, which ends us
         signal.signal(number, signal.SIG_IGN)
+
+    settle_memory()
 
     async def whole() -> None:
         await run(line, channel)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailwright.core.model import Approval, ApprovalStatus, Attempt, Delivery, Message, Thread
+from mailwright.core.model import Approval, ApprovalStatus, Attempt, Delivery, Message, MessageStatus, Thread
 from mailwright.core.ports.table import Table
 from mailwright.mail.references import Candidate
 
@@ -34,6 +34,9 @@ class Messages(Table[Message], Protocol):
     async def of_thread(self, tenant_id: str, thread_id: str, limit: int) -> list[Message]:
         """Oldest first."""
 
+    async def show(self, tenant_id: str, id: str, status: MessageStatus) -> None:
+        """Change the state alone; nothing happens where there is no such message."""
+
 
 class Threads(Table[Thread], Protocol):
     async def candidates(self, mailbox_id: str, rfc_ids: Sequence[str]) -> list[Candidate]:
@@ -52,6 +55,9 @@ class Queue(Protocol):
     async def add(self, rows: Sequence[Delivery]) -> None: ...
     async def get(self, delivery_id: str) -> Delivery | None: ...
     async def of_message(self, tenant_id: str, message_id: str) -> list[Delivery]: ...
+    async def statuses(self, tenant_id: str, message_id: str) -> set[MessageStatus]:
+        """Those that deliveries of the message have."""
+
     async def claim(
         self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str], room: Callable[[str], int] | None = None
     ) -> list[Delivery]:
@@ -63,6 +69,9 @@ class Queue(Protocol):
 
     async def finish(self, row: Delivery) -> bool:
         """Write status, due_at and the last reply, unless the fence moved on: then False, and nothing is written."""
+
+    async def holds(self, row: Delivery) -> bool:
+        """Whether a claimed row is still whose it was: the fence did not move on."""
 
     async def renew(self, row: Delivery, lease_until: int) -> bool:
         """Begin the lease of a claimed row anew; False, and nothing is written, where the fence moved on."""

@@ -16,6 +16,10 @@ SELECT {columns} FROM deliveries WHERE id = :id;
 -- What became of a message, in the order of its recipients.
 SELECT {columns} FROM deliveries WHERE message_id = :message_id AND +tenant_id = :tenant_id ORDER BY seq;
 
+-- statuses(tenant_id, message_id)
+-- In which states its recipients are.
+SELECT status FROM deliveries WHERE message_id = :message_id AND +tenant_id = :tenant_id;
+
 -- due(now, busy, window, limit)
 -- The oldest of what is due, across tenants, leaving out busy domains (a JSON list). It looks at the first rows only
 -- (window), so that a long line for one busy domain costs no more than a short one.
@@ -51,6 +55,10 @@ UPDATE deliveries SET {result} WHERE tenant_id = :tenant_id AND id = :id AND fen
 -- put(tenant_id, id, status, due_at, attempts, code, enhanced, text, mx, at, expires_at)
 -- A person's word, or a bounce's: it counts more than whoever holds the row.
 UPDATE deliveries SET {result}, expires_at = :expires_at, fence = fence + 1 WHERE tenant_id = :tenant_id AND id = :id;
+
+-- holds(tenant_id, id, fence)
+-- Whether nobody else has taken the row since.
+SELECT 1 FROM deliveries WHERE tenant_id = :tenant_id AND id = :id AND fence = :fence AND leased = 1;
 
 -- renew(tenant_id, id, lease_until, fence)
 -- The lease begins anew, unless somebody else has taken the row since.

@@ -17,6 +17,10 @@ FROM messages WHERE tenant_id = :tenant_id AND id = :id;
 -- The message as it is now, except for what indexes are made of.
 UPDATE messages SET {assignments} WHERE tenant_id = :tenant_id AND id = :id;
 
+-- show(tenant_id, id, status)
+-- What came of it, as its recipients are now.
+UPDATE messages SET status = :status WHERE tenant_id = :tenant_id AND id = :id AND status <> :status;
+
 -- move(tenant_id, id, mailbox_id, thread_id, rfc_message_id, created_at)
 -- What the indexes are made of, in the rare case that it changes (a draft's parent).
 UPDATE messages SET mailbox_id = :mailbox_id, thread_id = :thread_id, rfc_message_id = :rfc_message_id, created_at = :created_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from mailwright.core.model import Attempt, Delivery
+from mailwright.core.model import Attempt, Delivery, MessageStatus
 from mailwright.core.ports import Taken, Topic
 from mailwright.store.database import Database, Found
 from mailwright.store.rows import ATTEMPT, DELIVERY, Value, to_json, words_to_json
@@ -42,6 +42,10 @@ class Deliveries:
         """In the order in which they were added."""
         return [DELIVERY.decode(row) for row in await self._db.all(_SQL["of_message"], (tenant_id, message_id))]
 
+    async def statuses(self, tenant_id: str, message_id: str) -> set[MessageStatus]:
+        """Those that deliveries of the message have."""
+        return {MessageStatus(row[0]) for row in await self._db.all(_SQL["statuses"], (tenant_id, message_id))}
+
     async def claim(
         self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str], room: Callable[[str], int] | None = None
     ) -> list[Delivery]:
@@ -69,6 +73,10 @@ class Deliveries:
         """Write a result; False where the fence moved on."""
         values = (row.tenant_id, row.id, *_result(row), row.fence)
         return await self._changed("finish", values)
+
+    async def holds(self, row: Delivery) -> bool:
+        """Whether the fence stands where it did."""
+        return await self._db.one(_SQL["holds"], (row.tenant_id, row.id, row.fence)) is not None
 
     async def renew(self, row: Delivery, lease_until: int) -> bool:
         """Begin the lease anew; False where the fence moved on."""

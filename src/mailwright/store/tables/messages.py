@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from mailwright.core.model import Message
+from mailwright.core.model import Message, MessageStatus
 from mailwright.core.ports import MessageFilter, Taken
 from mailwright.store.database import Database
 from mailwright.store.rows import MESSAGE, matches, message_words, words_from_json, words_of
@@ -49,6 +49,10 @@ class Messages(Rows[Message]):
         new = (row.subject, row.header_from, row.to, row.cc, row.preview)
         if mailbox_id != row.mailbox_id or (subject, header_from, words_from_json(to), words_from_json(cc), preview) != new:
             self._db.notes.rewritten[seq] = _words(row)
+
+    async def show(self, tenant_id: str, id: str, status: MessageStatus) -> None:
+        """Change the state alone."""
+        await self._db.run(_SQL["show"], (tenant_id, id, status))
 
     async def _relabel(self, row: Message, seq: int, created_at: int, before: tuple[str, ...]) -> None:
         if before == row.labels and created_at == row.created_at:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from mailwright.core.model import Approval, ApprovalStatus, Message, Report, Suppression, Thread
+from mailwright.core.model import Approval, ApprovalStatus, Message, MessageStatus, Report, Suppression, Thread
 from mailwright.core.ports import MessageFilter, Spool, Taken
 from mailwright.mail.references import Candidate
 from mailwright.store.rows import matches, message_words, words_of
@@ -67,6 +68,11 @@ class Messages(Table[Message]):
         """How many messages the mailbox has forwarded since then."""
         ours = (row for row in self.rows if (row.tenant_id, row.mailbox_id) == (tenant_id, mailbox_id))
         return sum(row.created_at > after and row.forwarded_by is not None for row in ours)
+
+    async def show(self, tenant_id: str, id: str, status: MessageStatus) -> None:
+        """Change the state alone."""
+        if row := await self.get(tenant_id, id):
+            await self.put(replace(row, status=status))
 
     async def of_thread(self, tenant_id: str, thread_id: str, limit: int) -> list[Message]:
         """Oldest first."""

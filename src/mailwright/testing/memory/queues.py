@@ -40,6 +40,10 @@ class Queue:
         """In the order in which they were added."""
         return [row for row in self._rows if (row.tenant_id, row.message_id) == (tenant_id, message_id)]
 
+    async def statuses(self, tenant_id: str, message_id: str) -> set[MessageStatus]:
+        """Those that deliveries of the message have."""
+        return {row.status for row in await self.of_message(tenant_id, message_id)}
+
     async def claim(
         self, now: int, lease_until: int, limit: int, busy_domains: Sequence[str], room: Callable[[str], int] | None = None
     ) -> list[Delivery]:
@@ -66,10 +70,15 @@ class Queue:
         self._write(before, row, before.expires_at, before.fence)
         return True
 
+    async def holds(self, row: Delivery) -> bool:
+        """Whether the fence stands where it did."""
+        before = self._of(row)
+        return before is not None and before.fence == row.fence and bool(self._leased.get(row.id))
+
     async def renew(self, row: Delivery, lease_until: int) -> bool:
         """Begin the lease anew; False where the fence moved on."""
         before = self._of(row)
-        if before is None or before.fence != row.fence or not self._leased.get(row.id):
+        if before is None or not await self.holds(row):
             return False
         self._rows.set(row.id, replace(before, due_at=lease_until))
         return True
