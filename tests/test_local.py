@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from live.processes import alive, descendants
+from live.local import COMMAND, PATIENCE, Local
 from live.rest import Api, Json, Refused, eventually
 from live.smtp import free_port, post
 
@@ -22,47 +19,6 @@ pytestmark = pytest.mark.slow
 
 KEYS = {"api_url", "operator_key", "approver_key", "agent_key", "mailbox_id", "domain", "simulator_domain"}
 KEYS |= {"mx", "dns", "outbox_url"}
-COMMAND = (sys.executable, "-m", "mailwright", "local")
-
-
-class Local:
-    """A world in a process of its own."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.ready_file = folder / "ready.json"
-        self.ready_file.unlink(missing_ok=True)
-        self.log = folder / "log"
-        begun = time.monotonic()
-        with self.log.open("wb") as out:
-            command = (*COMMAND, "--ready-file", str(self.ready_file), *options)
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        try:
-            eventually(self.ready_file.exists, 15, lambda: f"it did not start:\n{self.log.read_text()}")
-        except AssertionError:
-            self.process.kill()
-            raise
-        self.seconds = time.monotonic() - begun
-        self.ready: dict[str, str] = json.loads(self.ready_file.read_text())
-        self.api = Api(self.ready["api_url"], self.ready["agent_key"])
-        self.operator = Api(self.ready["api_url"], self.ready["operator_key"])
-
-    def stop(self) -> int:
-        """Ask it to end, as Docker or an init system would; fails where that takes five seconds or leaves a process."""
-        children = descendants(self.process.pid)
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(5)
-        eventually(lambda: not any(map(alive, children)), 2, lambda: f"{children} are still there")
-        return status
-
-    def end(self) -> None:
-        """No process is left, nor the folder it worked in."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
 
 
 @pytest.fixture
@@ -97,7 +53,7 @@ def test_it_starts_in_a_moment_says_where_everything_is_and_goes_when_asked(
 
 def test_the_tour_passes(start: Callable[..., Local]) -> None:
     world = start()
-    eventually(lambda: "The world is up" in world.log.read_text(), 15, world.log.read_text)
+    eventually(lambda: "The world is up" in world.log.read_text(), PATIENCE, world.log.read_text)
     told = world.log.read_text()
     assert [f"\n{number}. " in told for number in range(1, 10)] == [True] * 9
     for proof in ("status: aligned", "SPF pass", "DKIM pass", "DMARC pass", "signature valid"):

@@ -21,7 +21,7 @@ import typer
 from typer.testing import CliRunner
 
 from mailwright.__main__ import cli
-from mailwright.commands.verbs import calling, completing, doing, made, options_of, showing
+from mailwright.commands.verbs import calling, completing, doing, made, options_of, tables
 from mailwright.commands.verbs.table import FILE, Verb, verbs
 from mailwright.contract.operations import OPERATIONS
 from mailwright.contract.resources.threads import TimelineEntry
@@ -244,7 +244,7 @@ def test_columns_are_fields_of_what_is_listed() -> None:
     outputs = {one.name: one.output for one in OPERATIONS}
     outputs["messages.timeline"] = TimelineEntry
     wrong = []
-    for name, columns in showing.COLUMNS.items():
+    for name, columns in tables.COLUMNS.items():
         item = getattr(outputs[name], "__args__", (outputs[name],))[0]
         wrong += [(name, one) for one in columns if one not in {field.encode_name for field in msgspec.structs.fields(item)}]
     assert [] == wrong

@@ -44,6 +44,15 @@ def stop(problem: object) -> NoReturn:
     raise typer.Exit(2)
 
 
+def confirm(question: str) -> None:
+    """Ask on standard error whether it is meant; end with code 1 where not. Ctrl-C ends as it does everywhere."""
+    # Not typer's: it takes Ctrl-C for a no.
+    typer.echo(f"{question} [y/N] ", nl=False, err=True)
+    if sys.stdin.readline(100).strip().casefold() not in ("y", "yes"):
+        typer.echo("mailwright: nothing was done", err=True)
+        raise typer.Exit(1)
+
+
 def tell(answer: dict[str, Any], text: str, *, as_json: bool) -> None:
     """Print an answer as JSON, or as text for people."""
     typer.echo(json.dumps(answer, indent=2) if as_json else text.rstrip("\n"))

@@ -42,7 +42,7 @@ def login(
 
     address = profiles.checked_url(url)
     if key is None:
-        key = typer.prompt("API key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline(1000)
+        key = _typed() if sys.stdin.isatty() else sys.stdin.readline(1000)
     key = key.strip()
     with Server(profiles.Connection(address, key), 30.0) as server:
         # Any key is answered here, if only that it may not look; one that is none is told so.
@@ -53,6 +53,17 @@ def login(
     kept[profile] = {"url": address, "key": key}
     profiles.write(kept)
     typer.echo(f"Logged in to {address}; kept in {profiles.path()} as {profile!r}.", err=True)
+
+
+def _typed() -> str:
+    from getpass import getpass
+
+    from mailwright.commands.given import stop
+
+    try:
+        return getpass("API key: ")
+    except EOFError:
+        stop("no key was typed")
 
 
 def logout(profile: Profile = "default") -> None:

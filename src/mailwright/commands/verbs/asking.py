@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,8 @@ def _json(one: Parameter, text: str) -> Any:
 
 
 def _standard_input() -> str:
+    if sys.stdin.isatty():
+        typer.echo("Type the text; Ctrl-D on a line of its own ends it.", err=True)
     try:
         return given.read("-").decode()
     except UnicodeDecodeError as wrong:

@@ -19,9 +19,10 @@ from urllib.parse import quote
 import typer
 
 from mailwright.client.calling import Answer, Call
-from mailwright.commands.given import stop
+from mailwright.commands.given import confirm, stop
 from mailwright.commands.verbs import asking, showing
 from mailwright.commands.verbs.calling import TOO_LATE, Server, say
+from mailwright.commands.verbs.cells import clean, clean_text
 from mailwright.commands.verbs.profiles import connection
 from mailwright.commands.verbs.table import Verb
 
@@ -52,7 +53,7 @@ def do(verb: Verb, typed: dict[str, Any], wish: Wish) -> None:
     to = connection(wish.url, wish.key, wish.profile)
     with Server(to, wish.timeout if wish.timeout is not None else PATIENCE) as server:
         if verb.destructive and not wish.yes and _somebody_there() and "digest" not in typed:
-            typer.confirm(f"{verb.summary}: {' '.join(_arguments(verb, typed))}. Go on?", abort=True, err=True)
+            confirm(f"{verb.summary}: {' '.join(_arguments(verb, typed))}. Go on?")
         if "digest" in typed and typed["digest"] is None:
             typed = typed | {"digest": _seen(verb, typed, server)}
         request = asking.request(verb, typed, server, wish.idempotency_key)
@@ -90,7 +91,8 @@ def _every_page(verb: Verb, request: Call, server: Server, wish: Wish) -> None:
             break
         after = page["next_cursor"]
         _progress(f"{len(items)} read", wish.json)
-    _progress("", wish.json)
+    if after is not None:
+        _progress("", wish.json)
     if not wish.json:
         showing.show_items(verb, items)
 
@@ -116,7 +118,7 @@ def _content(verb: Verb, request: Call, server: Server, wish: Wish) -> None:
     elif answer.headers.get("content-type", "").startswith("application/octet-stream") or b"\0" in octets:
         stop("this is no text: write it to a file with --output")
     else:
-        typer.echo(showing.clean_text(octets.decode("utf-8", "replace")))
+        typer.echo(clean_text(octets.decode("utf-8", "replace")))
 
 
 def _verify(verb: Verb, request: Call, server: Server, wish: Wish) -> None:
@@ -130,10 +132,11 @@ def _verify(verb: Verb, request: Call, server: Server, wish: Wish) -> None:
             break
         if found["detail"] != known and not wish.json:
             known = found["detail"]
-            typer.echo(f"{found['status']}: {showing.clean(known)}", err=True)
+            typer.echo(f"{found['status']}: {clean(known)}", err=True)
         _progress(f"looking again for another {left:.0f} s", wish.json)
         time.sleep(min(LOOKING, left))
-    _progress("", wish.json)
+    if known:
+        _progress("", wish.json)
     _told(verb, answer, wish)
     if found["status"] != "aligned":
         say(f"the records are not in place after {wish.wait:g} seconds")
@@ -195,8 +198,11 @@ def _seen(verb: Verb, typed: dict[str, Any], server: Server) -> str:
     if not isinstance(message, Answer):
         stop("this key may not read the message itself: read it elsewhere, and give its --digest")
     typer.echo("")
-    showing.show(verb, server.read(message))
-    typer.confirm(f"\n{verb.summary}?", abort=True, err=True)
+    content = server.read(message)
+    showing.show(verb, content)
+    if content.get("text") and content.get("html"):  # the two need not say the same, and both are approved
+        typer.echo(f"\nAnd as HTML, which most readers show instead:\n\n{clean_text(content['html'])}")
+    confirm(f"\n{verb.summary}?")
     return str(approval["digest"])
 
 
