@@ -6,9 +6,10 @@ the domain in lower-case A-labels. `None` is "not there"; tuples keep order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from mailwright.values import dataclass
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ Not here: SMTP (faces/smtp).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mailwright.core import approvals, arrivals, audit, forwarding, policy, reports, return_path, returning, threads, trust
 from mailwright.core.accounts import system
@@ -27,6 +27,7 @@ from mailwright.mail.arf import Complaint
 from mailwright.mail.dsn import Dsn
 from mailwright.mail.header import Raw, parse_header
 from mailwright.mail.questions import Asks
+from mailwright.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mailwright.core.accounts import owns, scope
 from mailwright.core.errors import NotFound
@@ -18,6 +18,7 @@ from mailwright.core.model import Caller, Mailbox, Message, Thread
 from mailwright.core.ports import Ports, Tx, place
 from mailwright.mail.address import parse_address_list
 from mailwright.mail.references import Arrival, MessageIds, choose_thread, conversation_subject
+from mailwright.values import dataclass
 
 MAX_PARTICIPANTS = 100  # kept per thread: enough to recognise a conversation, bounded for a mailing list
 MAX_REMEMBERED = 20  # ids of one message that the index learns

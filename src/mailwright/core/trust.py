@@ -9,13 +9,13 @@ Not here: the verdicts themselves (examining.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailwright.core import suppression
 from mailwright.core.model import Direction, Json, Thread, Trust
 from mailwright.core.ports import MessageFilter, Tx
 from mailwright.mailauth import provenance
+from mailwright.values import dataclass
 
 if TYPE_CHECKING:  # a value that is looked at; else all of mailauth would stand below this
     from mailwright.core.examining import Examined
