@@ -11,12 +11,14 @@ from core.delivering import begin, send
 from mailwright.core.delivery import find_route
 from mailwright.core.ports import Host, Route, TlsFault, TlsPolicy
 from mailwright.core.routing import Here, exchangers
-from mailwright.core.tls_policies import with_sts
+from mailwright.core.tls_policies import relaxed, with_sts
+from mailwright.mail.header import parse_header
 from mailwright.mail.questions import Answer, Question, Status, Zone, answer
 from mailwright.mailauth.mta_sts import Mode, Policy
 
 HERE = Here("mx.agents.example", ("192.0.32.9",))
 RECORD = "3 1 1 " + "ab" * 32
+OTHER = "3 1 1 " + "cd" * 32
 ZONE = f"""
 there.example MX 10 a.there.example
 there.example MX 20 b.else.example
@@ -36,7 +38,7 @@ def route(secure: Collection[str] = EVERYTHING, zone: str = ZONE, asked: list[Qu
             asked.append(question)
         found = Zone.parse(zone)(question)
         signed = question.name in secure and found.status is not Status.SERVFAIL
-        return Answer(found.status, found.records, found.ttl, authenticated=signed)
+        return replace(found, authenticated=signed)
 
     found = answer(exchangers("there.example", HERE, lambda names: None), lookup)
     assert isinstance(found, Route)
@@ -57,6 +59,25 @@ def test_secure_tlsa_records_count_for_each_host_by_itself() -> None:
     found = route()
     assert [DANE, None] == policies(found)
     assert TlsPolicy("tlsa", "a.there.example", (RECORD,), names=("a.there.example", "there.example")) == found.hosts[0].policy
+
+
+def test_an_exchanger_that_is_an_alias_may_have_its_records_at_the_end_of_it() -> None:
+    aliased = ZONE.replace("a.there.example A 1.1.1.1", "a.there.example CNAME host.else.example\nhost.else.example A 1.1.1.1")
+    zone = f"{aliased}\n_25._tcp.host.else.example TLSA {OTHER}"
+    secure = (*EVERYTHING, "_25._tcp.host.else.example")
+    there = TlsPolicy("tlsa", "a.there.example", (OTHER,), names=("host.else.example", "there.example"))
+    assert there == route(secure, zone).hosts[0].policy
+    # RFC 7672 §2.2.2: where none are there, or nobody vouches for them, those at its own name count.
+    own = TlsPolicy("tlsa", "a.there.example", (RECORD,), names=("a.there.example", "there.example"))
+    assert (own, own) == (route(EVERYTHING, zone).hosts[0].policy, route(secure, aliased).hosts[0].policy)
+    bogus = zone.replace(f"TLSA {OTHER}", "TLSA !servfail")
+    assert [BOGUS, None] == policies(route(secure, bogus))
+
+
+@pytest.mark.parametrize(("field", "enforced"), [(b"TLS-Required: No", False), (b"TLS-Required: yes", True), (b"X: y", True)])
+def test_an_author_may_want_no_tls_rather_than_no_delivery(field: bytes, enforced: bool) -> None:
+    found = relaxed(route(), parse_header(field + b"\r\n\r\n"))
+    assert [("tlsa", enforced, None), None] == policies(found)
 
 
 @pytest.mark.parametrize("insecure", EVERYTHING)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from live.rest import Api, Json
 from live.server import Server
@@ -26,10 +28,10 @@ class Ours:
     ada: Json
 
 
-def begin() -> Ours:
-    """Start DNS and the server, and set up the domain with exactly the records that it tells to publish."""
+def begin(**more: Mapping[str, Any]) -> Ours:
+    """Start DNS and the server, and set up the domain with exactly the records that it tells to publish. `more`: settings."""
     dns = Dns(Background(), ZONE, host=DNS, port=53)
-    server = Server(PLACE / "mailwright", SETTINGS).start()
+    server = Server(PLACE / "mailwright", {**SETTINGS, **more}).start()
     api = server.api()
     api.aligned_domain(DOMAIN, dns.publish)
     return Ours(dns, server, api, api.mailbox(f"ada@{DOMAIN}", display_name="Ada"))

@@ -90,19 +90,33 @@ class Postfix:
     }
     PEOPLE = ("bob", "carol", "bøb", "later", "unwanted", "accepted-then-lost")
 
-    def __init__(self, milters: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        milters: Sequence[str] = (),
+        *,
+        aliases: Mapping[str, str] | None = None,
+        domains: Sequence[str] = (),
+        certificate: tuple[bytes, bytes] | None = None,
+    ) -> None:
+        self.domains = (THEIR_DOMAIN, "old.example", *domains)
         self.etc, self.queue, self.data = (_fresh(f"postfix.{name}") for name in ("etc", "queue", "data"))
         self.mail = _fresh("postfix.mail")
         self.log = PLACE / "postfix.maillog"
         account = pwd.getpwnam("postfix")
         os.chown(self.data, account.pw_uid, account.pw_gid)
         os.chown(self.mail, 65534, 65534)
-        self._certificate()
-        (self.etc / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in self._settings(milters).items()))
+        self._certificate(certificate)
+        (self.etc / "main.cf").write_text(
+            "".join(f"{name} = {value}\n" for name, value in {**self._settings(milters), **_aliases(aliases or {})}.items())
+        )
         (self.etc / "master.cf").write_text(_SERVICES)
         self.program = start("postfix", [_found("postfix"), "-c", str(self.etc), "start-fg"], listens=f"{THEIRS}:25")
 
-    def _certificate(self) -> None:
+    def _certificate(self, given: tuple[bytes, bytes] | None) -> None:
+        if given is not None:
+            for name, pem in zip(("key.pem", "cert.pem"), given, strict=True):
+                (self.etc / name).write_bytes(pem)
+            return
         names = ["-keyout", str(self.etc / "key.pem"), "-out", str(self.etc / "cert.pem"), "-subj", f"/CN={THEIR_HOSTNAME}"]
         kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         subprocess.run(
@@ -111,7 +125,7 @@ class Postfix:
 
     def _settings(self, milters: Sequence[str]) -> dict[str, str]:
         rules = ", ".join(f"{{{name}@{THEIR_DOMAIN} = {words}}}" for name, words in self.RULES.items())
-        people = ", ".join(f"{{{name}@{domain} = {name}/}}" for name in self.PEOPLE for domain in (THEIR_DOMAIN, "old.example"))
+        people = ", ".join(f"{{{name}@{domain} = {name}/}}" for name in self.PEOPLE for domain in self.domains)
         return {
             "compatibility_level": "3.6",
             "queue_directory": str(self.queue),
@@ -130,7 +144,7 @@ class Postfix:
             "inet_interfaces": f"{THEIRS}, {OLD}",
             "inet_protocols": "ipv4",
             "smtp_bind_address": THEIRS,
-            "virtual_mailbox_domains": f"{THEIR_DOMAIN}, old.example",
+            "virtual_mailbox_domains": ", ".join(self.domains),
             "virtual_mailbox_base": str(self.mail),
             "virtual_mailbox_maps": f"inline:{{{people}}}",
             "virtual_mailbox_limit": "0",
@@ -160,6 +174,12 @@ class Postfix:
         """What lies in the Maildir of a name, oldest first, as it is in the file (LF)."""
         files = sorted((self.mail / name / "new").glob("*"), key=lambda file: file.stat().st_mtime_ns)
         return [file.read_bytes() for file in files]
+
+
+def _aliases(aliases: Mapping[str, str]) -> dict[str, str]:
+    """What Postfix sends on by itself, body and all."""
+    rows = ", ".join(f"{{{name} = {target}}}" for name, target in aliases.items())
+    return {"virtual_alias_maps": f"inline:{{{rows}}}"} if rows else {}
 
 
 def _fresh(name: str) -> Path:

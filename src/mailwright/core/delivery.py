@@ -49,7 +49,7 @@ from mailwright.core.ports import (
 )
 from mailwright.core.routing import LOOP, NULL_MX, Here, exchangers
 from mailwright.core.signing import signing_keys
-from mailwright.core.tls_policies import with_sts
+from mailwright.core.tls_policies import relaxed, with_sts
 from mailwright.mail.bounces.explain import refusal
 from mailwright.mail.header import Header, Raw, parse_header
 from mailwright.mailauth import authres, dkim
@@ -240,6 +240,8 @@ async def carry(ports: Ports, job: Job, route: Route, raw: Raw) -> tuple[Report,
     if refused := await ports.cpu.run(lambda: unapproved(job, raw)):
         return Report((Rejected(None, "5.7.1", refused),), ()), b""
     signed = await ports.cpu.run(lambda: sign(ports, job, raw))
+    if any(host.policy is not None and host.policy.enforce for host in route.hosts):
+        route = relaxed(route, parse_header(raw))
     return await ports.courier.deliver(route, _parcel(ports, job, signed)), signed.prefix
 
 

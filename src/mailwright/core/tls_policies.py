@@ -1,6 +1,7 @@
 """What TLS towards a domain's exchangers must show: what DNSSEC vouches for (DANE), else what the domain promised (MTA-STS).
 
-Standards: RFC 7672 §2.2 (which answers count), RFC 8461 §2 (DANE wins) and §5 (what follows), RFC 8460 §4.3 (words).
+Standards: RFC 7672 §2.2 (which answers count), RFC 8461 §2 (DANE wins) and §5 (what follows), RFC 8460 §4.3 (words),
+RFC 8689 §3 (authors who would rather have no TLS than no delivery).
 Pure. A host that must not be tried stays in the route with the reason, so that the attempt tells it.
 Not here: fetching policies (net/mta_sts.py), judging certificates (mailauth/dane.py, net/courier.py).
 """
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mailwright.core.ports import Host, Route, TlsFault, TlsPolicy
+from mailwright.mail.header import Header
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, ask_all
 from mailwright.mailauth import mta_sts
 from mailwright.mailauth.dane import usable
@@ -21,27 +23,45 @@ NO_POLICY = "no-policy-found"
 
 
 def dane(domain: str, hosts: Sequence[Host], located: Mapping[str, tuple[Answer, ...]]) -> Asks[list[Host]]:
-    """The hosts with what their TLSA records ask; `located` are the answers about their addresses.
-
-    Deviates: RFC 7672 §2.2.2 asks at the end of a host's aliases first. An exchanger must be none (RFC 2181 §10.3): we ask
-    at its name.
-    """
+    """The hosts with what their TLSA records ask; `located` are the answers about their addresses."""
     # §2.2.2: a host whose addresses are not secure has no secure TLSA records, and is not asked for any.
-    asked = [host for host in hosts if all(reply.authenticated for reply in located[host.name])]
-    answers = yield from ask_all([Question(f"_{host.port}._tcp.{host.name}", RecordType.TLSA) for host in asked])
-    found = {host.name: reply for host, reply in zip(asked, answers, strict=True)}
-    return [_with_dane(domain, host, (*located[host.name], *filter(None, [found.get(host.name)]))) for host in hosts]
+    bases = {host.name: _bases(host.name, located[host.name]) for host in hosts}
+    asked = [(host, base) for host in hosts for base in bases[host.name]]
+    answers = yield from ask_all([Question(f"_{host.port}._tcp.{base}", RecordType.TLSA) for host, base in asked])
+    found = {(host.name, base): reply for (host, base), reply in zip(asked, answers, strict=True)}
+    return [
+        _with_dane(domain, host, located[host.name], {base: found[host.name, base] for base in bases[host.name]})
+        for host in hosts
+    ]
 
 
-def _with_dane(domain: str, host: Host, replies: Sequence[Answer]) -> Host:
-    if any(reply.trouble for reply in replies):
-        # S17, RFC 7672 §2.1.2: a bogus answer looks like this, and who could force it could have mail in plain text.
-        fault = TlsFault("dnssec-invalid", f"DNS did not say whether {host.name} has TLSA records")
-        return replace(host, policy=TlsPolicy(DANE, host.name, fault=fault))
-    records, secure = replies[-1].records, replies[-1].authenticated
-    if len(replies) < 3 or not secure or not records:
-        return host
-    return replace(host, policy=TlsPolicy(DANE, host.name, records, names=(host.name, domain)))
+def _bases(name: str, located: Sequence[Answer]) -> tuple[str, ...]:
+    """Where the TLSA records of a host may stand (§2.2.2): at the end of its aliases, or else at its own name."""
+    if not all(reply.authenticated for reply in located):
+        return ()
+    return tuple(dict.fromkeys([*(reply.alias for reply in located if reply.alias), name]))
+
+
+def _with_dane(domain: str, host: Host, located: Sequence[Answer], told: Mapping[str, Answer]) -> Host:
+    # S17, RFC 7672 §2.1.2: a bogus answer looks like trouble, and who could force it could have mail in plain text.
+    fault = TlsFault("dnssec-invalid", f"DNS did not say whether {host.name} has TLSA records")
+    unsaid = replace(host, policy=TlsPolicy(DANE, host.name, fault=fault))
+    if any(reply.trouble for reply in located):
+        return unsaid
+    for base, reply in told.items():
+        if reply.trouble:
+            return unsaid
+        if reply.records and reply.authenticated:
+            return replace(host, policy=TlsPolicy(DANE, host.name, reply.records, names=(base, domain)))
+    return host
+
+
+def relaxed(route: Route, header: Header) -> Route:
+    """The route for a message whose author would rather have it arrive than be secret (RFC 8689 §3: `TLS-Required: No`)."""
+    if (header.value("tls-required") or "").strip().lower() != "no":
+        return route
+    hosts = [replace(host, policy=replace(host.policy, enforce=False)) if host.policy else host for host in route.hosts]
+    return replace(route, hosts=tuple(hosts))
 
 
 def with_sts(route: Route, domain: str, policy: mta_sts.Policy | None, fault: TlsFault | None) -> Route:

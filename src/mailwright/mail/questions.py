@@ -51,12 +51,16 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. `records` is empty unless `status` is OK; `authenticated` is the AD bit of a resolver we trust."""
+    """One answer. `records` is empty unless `status` is OK; `authenticated` is the AD bit of a resolver we trust.
+
+    `alias` is the name that the records stand at, where that is another than was asked for.
+    """
 
     status: Status
     records: tuple[str, ...] = ()
     ttl: int = 300
     authenticated: bool = False
+    alias: str = ""
 
     @property
     def void(self) -> bool:
@@ -156,7 +160,7 @@ class Zone:
             return Answer(Status.SERVFAIL)
         if found[0].startswith("!"):
             return Answer(Status(found[0][1:].lower()))
-        return Answer(Status.OK, found)
+        return Answer(Status.OK, found, alias="" if name == question.name else name)
 
     def _exists(self, name: str) -> bool:
         # RFC 8020: a name exists when it has records, or when any name below it does.

@@ -358,7 +358,9 @@ class Courier:
     async def _start_tls(self, journey: _Journey, link: Link) -> None:
         policy = link.place.policy
         # An exchanger's name comes out of DNS: what could not be a host name is not put into SNI, where it would raise.
-        name = link.place.host if _NAME.fullmatch(link.place.host) else None
+        # For DANE it is where the TLSA records stand (RFC 7672 §8.1).
+        shown = policy.names[0] if policy is not None and policy.names else link.place.host
+        name = shown if _NAME.fullmatch(shown) else None
         if journey.route.tls == "starttls" or (policy is not None and policy.type == "sts"):
             await link.start_tls(self._verified, link.place.host)
         elif policy is not None and policy.type == "tlsa":

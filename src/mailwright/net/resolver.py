@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import dns.asyncquery
@@ -198,7 +198,7 @@ class Resolver:
         # RFC 7208 §4.3, §4.8: a name that DNS can't hold is as one that does not exist.
         found = Answer(Status.NXDOMAIN) if name is None else await self._ask_servers(name, question.type)
         ttl = self._lifetime(found)
-        found = Answer(found.status, found.records, ttl, found.authenticated)
+        found = replace(found, ttl=ttl)
         while len(self._cache) >= self._options.cache_size:
             del self._cache[next(iter(self._cache))]  # the oldest entry: dicts keep their order
         self._cache.pop(question, None)
@@ -234,7 +234,7 @@ class Resolver:
 
     async def _follow(self, name: dns.name.Name, kind: RecordType, server: tuple[str, int]) -> Answer:
         """Ask one server, and again for the target where it left an alias open."""
-        ttl, authenticated = self._options.max_ttl, True
+        asked, ttl, authenticated = name, self._options.max_ttl, True
         for _ in range(MAX_ALIASES):
             response = await exchange(self._query(name, kind), server)
             if not isinstance(response, dns.message.QueryMessage):
@@ -245,7 +245,8 @@ class Resolver:
             ttl = min(ttl, chain.minimum_ttl)
             authenticated = authenticated and self._options.trust_ad and bool(response.flags & dns.flags.AD)
             if chain.answer is not None:
-                return Answer(Status.OK, tuple(map(present, chain.answer)), ttl, authenticated)
+                alias = "" if chain.canonical_name == asked else chain.canonical_name.to_text(omit_final_dot=True).lower()
+                return Answer(Status.OK, tuple(map(present, chain.answer)), ttl, authenticated, alias)
             if response.rcode() == dns.rcode.NXDOMAIN:
                 return Answer(Status.NXDOMAIN, (), ttl, authenticated)
             if not chain.cnames or response.authority:
