@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What Python has compiled once it finds again, whatever the environment says: half of the time of a short run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: local test unit lint crash bench docs lock sbom fuzz conformance clean help
+.PHONY: local test unit lint crash bench docs lock sbom fuzz schemathesis conformance clean help
 
 help:  ## show this menu
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -50,6 +50,9 @@ sbom: $(VENV)/.ready  ## what a server is made of, from the lock file: CycloneDX
 fuzz: $(VENV)/.ready  ## feed parsers made-up octets: TARGET=dkim SECONDS=60, or TARGET=all
 	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
 	@$(BIN)/python fuzz/run.py $(or $(TARGET),all) $(or $(SECONDS),20)
+
+schemathesis: $(VENV)/.ready  ## ask the API whatever its description allows, and what it does not, for SECONDS=300
+	@$(BIN)/python scripts/schemathesis --seconds $(or $(SECONDS),300) $(ARGS)
 
 conformance: $(VENV)/.ready  ## the public MCP conformance suite against a private world; fetches it and its Node
 	@$(BIN)/python scripts/conformance

@@ -75,6 +75,14 @@ def test_an_idempotency_key_is_offered_wherever_something_is_made_or_sent():
     assert {one.path for one in OPERATIONS if one.method == "POST" and one.changes} == offered
 
 
+def test_content_is_described_by_its_type():
+    described = {
+        path: set(DESCRIBED["paths"][path]["get"]["responses"]["200"]["content"])
+        for path in ("/v1/domains/{domain_id}/zone-file", "/v1/messages/{message_id}/raw")
+    }
+    assert [{"text/dns"}, {"message/rfc822"}] == list(described.values())
+
+
 def test_what_we_tell_always_has_all_its_fields():
     assert set(DESCRIBED["components"]["schemas"]["Message"]["required"]) == set(
         DESCRIBED["components"]["schemas"]["Message"]["properties"]

@@ -19,6 +19,7 @@ from mailwright.core.model import Caller, Permission
 from mailwright.core.ports import Ports, Tx
 from mailwright.core.records import zone_file
 
+ZONE_FILE = "text/dns"  # RFC 4027
 DomainName = Annotated[str, Meta(min_length=1, max_length=255, pattern=ONE_LINE)]
 Text = Annotated[str, Meta(max_length=320, pattern=ONE_LINE)]
 
@@ -116,7 +117,7 @@ async def _get(ports: Ports, caller: Caller, given: DomainId) -> shown.Domain:
 async def _zone_file(ports: Ports, caller: Caller, given: DomainId) -> Content:
     domain = await domains.get(ports, caller, given.domain_id)
     text = zone_file(domain, ports.settings)
-    return Content(text.encode(), "text/dns", f"{domain.name}.zone")  # RFC 4027: the type of a zone file
+    return Content(text.encode(), ZONE_FILE, f"{domain.name}.zone")
 
 
 async def _inspect(ports: Ports, caller: Caller, given: DomainId) -> _Inspected:
@@ -191,6 +192,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         path="/v1/domains/{domain_id}/zone-file",
         input=DomainId,
         output=Content,
+        media=ZONE_FILE,
         read=_zone_file,
         command="domains zone",
         notes="In the form of RFC 1035 §5, to paste into a DNS provider's import.",

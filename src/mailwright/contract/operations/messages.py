@@ -20,6 +20,7 @@ from mailwright.core.ports import MessageFilter, Ports, Tx, place
 from mailwright.mail import mime
 from mailwright.mail.quoting import new_text
 
+MESSAGE = "message/rfc822"
 ASIDE = 256 * 1024  # bytes: a longer message is read in a thread
 THREAD_TEXT = 16 * 1024  # characters of each message of a conversation
 THREAD_TEXTS = 50  # messages of a conversation whose text is given, the latest
@@ -100,7 +101,7 @@ async def _raw(ports: Ports, caller: Caller, given: MessageRaw) -> Content:
     message, raw = await messages.whole(ports, caller, given.message_id)
     if given.trace and message.trace:
         raw = b"".join((message.trace, raw))
-    return Content(raw, "message/rfc822", f"{message.id}.eml")
+    return Content(raw, MESSAGE, f"{message.id}.eml")
 
 
 async def _attachment(ports: Ports, caller: Caller, given: AttachmentId) -> Content:
@@ -186,6 +187,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         path="/v1/messages/{message_id}/raw",
         input=MessageRaw,
         output=Content,
+        media=MESSAGE,
         read=_raw,
         command="messages raw",
         notes="Left out are only Authentication-Results fields that came in bearing this server's name: they are forged. "

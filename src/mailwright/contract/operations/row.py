@@ -70,6 +70,7 @@ class Operation(Generic[I, O]):
     undo: Undo[Any] | None = None  # takes away what `prepare` left outside the transaction, where `act` refused
     status: int = 200
     large: bool = False  # the body may be as large as a message
+    media: str = "*/*"  # of an answer that is content
     raw: str | None = None  # the field that a body of message/rfc822 fills, in base64; the others are in the query then
     waits: bool = False  # answers late on purpose: its input has a field `wait`, in seconds
     streams: bool = False  # `read` gives one page after another, for as long as the caller stays

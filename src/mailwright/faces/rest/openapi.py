@@ -168,7 +168,7 @@ def _responses(one: Operation[Any, Any], schemas: dict[Any, Json]) -> Json:
         case Answer.JSON:
             good["content"] = {"application/json": {"schema": schemas[one.output]}}
         case Answer.CONTENT:
-            good["content"] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+            good["content"] = {one.media: {"schema": {"type": "string", "format": "binary"}}}
         case Answer.STREAM:
             good["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
         case Answer.NOTHING:
