@@ -72,7 +72,9 @@ async def test_no_path_makes_a_bug(world):
             assert found.status_code < 500, (operation.name, path)
 
 
-@pytest.mark.parametrize("query", ["messages?until=0.5", "messages?since=1700000000", "approvals?status=null", "agents?limit=null"])
+@pytest.mark.parametrize(
+    "query", ["messages?until=0.5", "messages?since=1700000000", "approvals?status=null", "agents?limit=null"]
+)
 async def test_a_parameter_is_not_bent_until_it_fits(world, query):
     """A number is no time, and `null` is not "nothing given": a filter that was meant would be left out in silence."""
     assert 422 == (await world.call("GET", f"/v1/{query}")).status_code
