@@ -438,10 +438,10 @@ def _cli() -> Iterator[str]:
     yield _table(("option of every verb", "what it does", "default"), (_option(one) for one in _connection_options()))
     yield "## What comes out"
     yield (
-        "On a terminal tables as wide as it is (`NO_COLOR` is honoured), in a pipe plain lines with tabs and nothing cut; notes and progress go to standard error. With "
-        "`--json` standard output is the server's answer, byte for byte; `events follow --json` prints one event on a line, "
-        "`--all --json` one item. Control characters in what strangers wrote are replaced, but not with `--json`, whose "
-        "escapes are JSON's."
+        "On a terminal tables as wide as it is (`NO_COLOR` is honoured), in a pipe plain lines with tabs and nothing cut; "
+        "notes and progress go to standard error. With `--json` standard output is the server's answer, byte for byte; "
+        "`events follow --json` prints one event on a line, `--all --json` one item. Control characters in what strangers "
+        "wrote are replaced, but not with `--json`, whose escapes are JSON's."
     )
     yield _table(("exit code", "meaning"), EXIT_CODES)
     yield "A request that creates, sends or decides carries an `Idempotency-Key` and is repeated where the line breaks."

@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass, replace
 
-from mailwright.core import agents, audit
+from mailwright.core import agents, audit, choosing
 from mailwright.core.accounts import mailbox_of
 from mailwright.core.errors import AlreadyExists, InvalidInput, MissingPermission
 from mailwright.core.events import EventType, publish
@@ -21,15 +21,20 @@ from mailwright.mail.address import InvalidAddress, parse_mailbox
 
 @dataclass(frozen=True, slots=True)
 class NewMailbox:
-    """What a new mailbox shall be. `agent_id` None makes an agent named after the local part."""
+    """What a new mailbox shall be. `agent_id` None makes an agent named after the local part.
 
-    address: str
+    The address, or its two parts; what is None of these is chosen (choosing.py).
+    """
+
+    address: str | None = None
     display_name: str = ""
     agent_id: str | None = None
     oversight_mode: OversightMode = OversightMode.GATED_SEND
     overseer: str | None = None
     at_most_once: bool = False
     client_id: str | None = None
+    username: str | None = None
+    domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ async def create(tx: Tx, ports: Ports, caller: Caller, wanted: NewMailbox) -> Ma
     """Make a mailbox on one of the tenant's domains; with a client_id seen before, the one that it made then."""
     if wanted.client_id and (known := await tx.mailboxes.by_client_id(caller.tenant_id, wanted.client_id)):
         return known
-    address = _own_form("address", wanted.address)
+    address = _own_form("address", wanted.address or await choosing.address(tx, ports, caller, wanted.username, wanted.domain))
     domain = await tx.domains.named(caller.tenant_id, address.rpartition("@")[2])
     if domain is None:
         raise InvalidInput.at("address", f"add the domain {address.rpartition('@')[2]} first: POST /v1/domains")
@@ -88,7 +93,7 @@ async def _agent_for(tx: Tx, ports: Ports, caller: Caller, wanted: NewMailbox, a
     try:
         return await agents.create(tx, ports, caller, agents.NewAgent(name))
     except AlreadyExists:
-        suffix = ports.ids.new("x").partition("_")[2][:8]
+        suffix = ports.ids.new("x")[-8:]
         return await agents.create(tx, ports, caller, agents.NewAgent(f"{name}-{suffix}"))
 
 

@@ -23,7 +23,9 @@ class AsyncMailboxes:
     async def create(
         self,
         *,
-        address: str,
+        address: str | None = None,
+        username: str | None = None,
+        domain: str | None = None,
         display_name: str | None = None,
         agent_id: str | None = None,
         oversight_mode: Literal["read_only", "gated_all", "gated_send", "monitored", "autonomous"] | None = None,
@@ -39,6 +41,8 @@ class AsyncMailboxes:
             body=body(
                 {
                     "address": address,
+                    "username": username,
+                    "domain": domain,
                     "display_name": display_name,
                     "agent_id": agent_id,
                     "oversight_mode": oversight_mode,

@@ -18,9 +18,11 @@ SUBJECTS = {
     "domains.add": "domain",
     "email.reply": "message_id",
     "identity.verify": "raw",
+    "mailboxes.create": "address",
 }  # where it is not the first required field of what is made
 FIRST = ("to", "subject", "text")  # what is written most often stands first in the help
 KINDS = {("messages", "attachments"): "files", ("email", "attachments"): "files", ("identity", "message"): "file"}
+CHOSEN = {("mailboxes.create", "address")}  # the server chooses one where it is left out
 LEFT_OUT = {("domains.add", "name")}  # another word for `domain`
 
 
@@ -56,9 +58,10 @@ def _parameters(one: Operation[Any, Any]) -> list[Parameter]:
     place = "body" if one.method in ("POST", "PATCH", "PUT") else "query"
     options = [name for name in rest if name != subject]
     ordered = arguments + sorted(options, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+    demanded = {name for name in arguments if (one.name, name) not in CHOSEN}
     return [
         _parameter(
-            one, fields[name], "path" if name in in_path else place, argument=name in arguments, demanded=name == subject
+            one, fields[name], "path" if name in in_path else place, argument=name in arguments, demanded=name in demanded
         )
         for name in ordered
     ]

@@ -12,6 +12,7 @@ from mailwright.contract.resources import mailboxes as shown
 from mailwright.contract.resources.page import Page
 from mailwright.contract.scalars import ONE_LINE, ClientId, Id, Line, doc
 from mailwright.core import agents, mailboxes
+from mailwright.core.errors import InvalidInput
 from mailwright.core.model import Caller, OversightMode, Permission
 from mailwright.core.ports import Ports, Tx
 
@@ -41,7 +42,15 @@ class AgentChange(AgentId, frozen=True, forbid_unknown_fields=True):
 class MailboxCreate(Struct, frozen=True, forbid_unknown_fields=True):
     """A mailbox to be made."""
 
-    address: Annotated[Address, doc("Its address, on a domain of yours.", example="ada@agents.example.com")]
+    address: Annotated[
+        Address | None,
+        doc(
+            "Its address, on a domain of yours. Left out, a name is drawn on the domain that you verified first.",
+            example="ada@agents.example.com",
+        ),
+    ] = None
+    username: Annotated[Address | None, doc("Instead of `address`: what stands before the @; left out, it is drawn.")] = None
+    domain: Annotated[Address | None, doc("Instead of `address`: what stands after it; left out, as above.")] = None
     display_name: Annotated[Line, doc("The name before the address in From.", example="Ada")] = ""
     agent_id: Annotated[Id | None, doc("The agent that writes from it; left out, one named after the address is made.")] = None
     oversight_mode: Annotated[OversightMode, doc("How much a person stands between the agent and its mail.")] = (
@@ -97,8 +106,12 @@ async def _resume_agent(tx: Tx, ports: Ports, caller: Caller, given: AgentId) ->
 
 
 async def _create_mailbox(tx: Tx, ports: Ports, caller: Caller, given: MailboxCreate) -> shown.Mailbox:
+    if given.address is not None and (given.username is not None or given.domain is not None):
+        raise InvalidInput.at("address", "give it whole, or as `username` and `domain`, not both")
     wanted = mailboxes.NewMailbox(
         address=given.address,
+        username=given.username,
+        domain=given.domain,
         display_name=given.display_name,
         agent_id=given.agent_id,
         oversight_mode=given.oversight_mode,

@@ -170,7 +170,7 @@ async def _answer(desk: Desk, visit: Visit) -> None:
         del body
         reply = await _reply(desk, caller, operation, given, claimed)
         if foreign is not None:
-            status, told = foreign.answer(bytes(reply.body), match.values)
+            status, told = foreign.answer(bytes(reply.body), match.values, desk.ports.settings.public_url)
             reply = replace(reply, status=status, body=told)
         await _tell(visit, reply)
 

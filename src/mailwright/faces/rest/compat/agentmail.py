@@ -9,7 +9,7 @@ import msgspec
 
 from mailwright.contract.errors import status_of
 from mailwright.core.errors import InvalidInput, NotFound, Refusal
-from mailwright.faces.rest.compat.foreign import Foreign, Json, attachments, renamed, same
+from mailwright.faces.rest.compat.foreign import Foreign, Json, attachment, attachments, download, renamed, same
 
 _PAGE = {"limit": "limit", "page_token": "after"}
 _NO_MEANING = ("include_spam", "include_blocked", "include_unauthenticated", "include_trash")
@@ -31,11 +31,7 @@ def refused(refusal: Refusal, request_id: str, keyed: bool) -> tuple[int, Json]:
 
 
 def _inbox_wanted(values: tuple[str, ...], given: Json) -> Json:
-    found = renamed(given, same("username", "domain", "display_name", "client_id"))
-    for name in ("username", "domain"):
-        if not isinstance(found.get(name), str):
-            raise InvalidInput.at(name, "this has to be given here: addresses are chosen, not drawn")
-    return {"address": f"{found.pop('username')}@{found.pop('domain')}", **found}
+    return renamed(given, same("username", "domain", "display_name", "client_id"))
 
 
 def _page(values: tuple[str, ...], given: Json) -> Json:
@@ -112,6 +108,15 @@ def _message(told: Any, values: tuple[str, ...] = ()) -> Json:
     return found | ({"attachments": files} if files else {})
 
 
+def _raw(told: Any, values: tuple[str, ...]) -> Json:
+    one = _message(told, values)
+    return {"message_id": one["message_id"], "size": one["size"]} | download(one["message_id"])
+
+
+def _attachment(told: Any, values: tuple[str, ...]) -> Json:
+    return attachment(_message(told, values), values[2]) | download(values[1], values[2])
+
+
 def _thread(told: Any, values: tuple[str, ...] = ()) -> Json:
     if len(values) > 1 and told["mailbox_id"] != values[0]:
         raise NotFound(f"There is no thread {values[1]} in this inbox.")
@@ -163,6 +168,8 @@ ROUTES: tuple[Foreign, ...] = (
     Foreign("POST", f"{_MAIL}/send", "messages.send", _send, _sent, refused),
     Foreign("GET", _MAIL, "messages.list", _in_inbox, _list("messages", _message), refused),
     Foreign("GET", f"{_MAIL}/{{message_id}}", "messages.get", _id("message_id", 1), _message, refused),
+    Foreign("GET", f"{_MAIL}/{{message_id}}/raw", "messages.get", _id("message_id", 1), _raw, refused),
+    Foreign("GET", f"{_MAIL}/{{message_id}}/attachments/{{id}}", "messages.get", _id("message_id", 1), _attachment, refused),
     Foreign("PATCH", f"{_MAIL}/{{message_id}}", "messages.label", _labels, _labelled, refused),
     Foreign("POST", f"{_MAIL}/{{message_id}}/reply", "messages.reply", _answer, _sent, refused),
     Foreign("POST", f"{_MAIL}/{{message_id}}/reply-all", "messages.reply_all", _answer, _sent, refused),

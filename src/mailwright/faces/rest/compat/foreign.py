@@ -14,8 +14,10 @@ import msgspec
 
 from mailwright.contract.errors import invalid
 from mailwright.contract.operations import OPERATIONS, Operation
-from mailwright.core.errors import InvalidInput, MalformedRequest, Refusal
+from mailwright.core.errors import InvalidInput, MalformedRequest, NotFound, Refusal
 
+DOWNLOAD = "download_url"
+NEVER = "9999-12-31T23:59:59Z"
 MAX_QUERY = 8 * 1024  # bytes
 Json = dict[str, Any]
 Told = Callable[[Refusal, str, bool], tuple[int, Json]]  # refusal, request id, was there a key -> status, body
@@ -47,10 +49,15 @@ class Foreign:
         except msgspec.ValidationError as wrong:
             raise invalid(wrong) from None
 
-    def answer(self, body: bytes, values: tuple[str, ...]) -> tuple[int, bytes]:
+    def answer(self, body: bytes, values: tuple[str, ...], public_url: str) -> tuple[int, bytes]:
         """Status and body in its words."""
         told = self.out(msgspec.json.decode(body) if body else None, values)
-        return (204, b"") if told is None else (self.status, msgspec.json.encode(told))
+        if told is None:
+            return 204, b""
+        for one in (told, *told.get("data", ())):
+            if DOWNLOAD in one:
+                one[DOWNLOAD] = public_url.rstrip("/") + one[DOWNLOAD]
+        return self.status, msgspec.json.encode(told)
 
 
 def _query(text: bytes) -> Json:
@@ -105,3 +112,17 @@ def attachments(given: Any, names: Mapping[str, str], passed_over: Iterable[str]
         whole = renamed(one, names, passed_over, f"attachments[{place}].") if isinstance(one, dict) else one
         found.append({"filename": f"file-{place + 1}"} | whole if isinstance(whole, dict) else whole)
     return found
+
+
+def download(message_id: str, attachment_id: str | None = None) -> Json:
+    """Where a message or one of its files is fetched: with a key, as everything is; no link that anybody may follow."""
+    place = f"/v1/messages/{message_id}"
+    return {DOWNLOAD: f"{place}/attachments/{attachment_id}" if attachment_id else f"{place}/raw", "expires_at": NEVER}
+
+
+def attachment(message: Json, attachment_id: str) -> Json:
+    """One file of a message; raises NotFound."""
+    for one in message.get("attachments", ()):
+        if one["attachment_id"] == attachment_id:
+            return dict(one)
+    raise NotFound(f"There is no attachment {attachment_id} in this message.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from mailwright.contract.errors import status_of
 from mailwright.core.errors import InvalidInput, Refusal
-from mailwright.faces.rest.compat.foreign import Foreign, Json, attachments, renamed, same
+from mailwright.faces.rest.compat.foreign import Foreign, Json, attachment, attachments, download, renamed, same
 
 _EMAIL = same("from", "to", "cc", "bcc", "subject", "text", "html", "headers", "reply_to", "attachments")
 _FILE = same("filename", "content", "content_type", "content_id") | {"inline_content_id": "content_id"}
@@ -55,7 +55,7 @@ def _is_tag(one: Any) -> bool:
 
 
 def _page(values: tuple[str, ...], given: Json) -> Json:
-    return renamed(given, same("limit"))
+    return renamed(given, same("limit", "after"))
 
 
 def _outbound(values: tuple[str, ...], given: Json) -> Json:
@@ -100,6 +100,19 @@ def _email(told: Any, values: tuple[str, ...] = ()) -> Json:
     return found | {"last_event": told["status"], "attachments": files}
 
 
+def _file(one: Json, message_id: str) -> Json:
+    about = {"object": "attachment", "id": one["attachment_id"], "content_disposition": one["disposition"]}
+    return {**one, **about, **download(message_id, one["attachment_id"])}
+
+
+def _attachment(told: Any, values: tuple[str, ...]) -> Json:
+    return _file(attachment(told, values[1]), values[0])
+
+
+def _attachments(told: Any, values: tuple[str, ...]) -> Json:
+    return {"object": "list", "has_more": False, "data": [_file(one, values[0]) for one in told["attachments"]]}
+
+
 def _domain(told: Any, values: tuple[str, ...] = ()) -> Json:
     status = {"aligned": "verified", "misaligned": "failed"}.get(told["status"], "pending")
     records = [
@@ -121,7 +134,13 @@ def _webhook(told: Any, values: tuple[str, ...] = ()) -> Json:
 
 def _list(show: Callable[[Any], Json]) -> Callable[[Any, tuple[str, ...]], Json]:
     def listed(told: Any, values: tuple[str, ...]) -> Json:
-        return {"object": "list", "data": [show(one) for one in told["items"]], "has_more": told["next_cursor"] is not None}
+        more = told["next_cursor"]
+        return {
+            "object": "list",
+            "data": [show(one) for one in told["items"]],
+            "has_more": more is not None,
+            "next_cursor": more,
+        }
 
     return listed
 
@@ -130,6 +149,7 @@ def _gone(kind: str) -> Callable[[Any, tuple[str, ...]], Json]:
     return lambda told, values: {"object": kind, "id": values[0], "deleted": True}
 
 
+_FILES = "/emails/receiving/{email_id}/attachments"
 ROUTES: tuple[Foreign, ...] = (
     Foreign("POST", "/emails", "email.send", _email_wanted, _sent, refused),
     Foreign("GET", "/emails", "messages.list", _outbound, _list(_email), refused),
@@ -137,6 +157,8 @@ ROUTES: tuple[Foreign, ...] = (
     Foreign("POST", "/emails/{email_id}/cancel", "messages.cancel", _id("message_id"), _sent, refused),
     Foreign("GET", "/emails/receiving", "messages.list", _inbound, _list(_email), refused),
     Foreign("GET", "/emails/receiving/{email_id}", "messages.get", _id("message_id"), _email, refused),
+    Foreign("GET", f"{_FILES}/{{id}}", "messages.get", _id("message_id"), _attachment, refused),
+    Foreign("GET", _FILES, "messages.get", _id("message_id"), _attachments, refused),
     Foreign("POST", "/domains", "domains.add", _domain_wanted, _domain, refused),
     Foreign("GET", "/domains", "domains.list", _page, _list(_domain), refused),
     Foreign("GET", "/domains/{domain_id}", "domains.get", _id("domain_id"), _domain, refused),
