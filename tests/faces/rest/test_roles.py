@@ -1,7 +1,12 @@
-"""Who may do what: every operation refuses every key that lacks its permission, and tenants know nothing of each other."""
+"""Who may do what: every operation refuses every key that lacks its permission, and tenants know nothing of each other.
+
+Asked in our words and in those of AgentMail and Resend. The same over MCP: tests/faces/mcp/test_mcp_roles.py.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,6 +15,8 @@ from mailwright.contract.operations import OPERATIONS, Operation
 from mailwright.contract.scalars import rfc3339
 from mailwright.core.accounts import ROLES
 from mailwright.core.model import Permission, Role
+from mailwright.faces.rest.compat import agentmail, resend
+from mailwright.faces.rest.compat.foreign import Foreign
 
 REFUSED = [
     pytest.param(operation, role, id=f"{operation.name}-{role}")
@@ -19,6 +26,7 @@ REFUSED = [
     and operation.permission not in ROLES[role]
     and operation.permission is not Permission.TENANTS_MANAGE
 ]
+FOREIGN = (*agentmail.ROUTES, *resend.ROUTES)
 WITH_IDS = [operation for operation in OPERATIONS if operation.path_fields and operation.permission is not None]
 
 
@@ -35,6 +43,20 @@ async def test_a_key_without_the_permission_is_refused_before_its_request_is_loo
         assert (operation.name, role.value, 403) == told
         error = found.json()["error"]
         assert ("missing_permission", {"permission": operation.permission}) == (error["code"], error["details"])
+
+
+async def test_somebody_elses_words_open_nothing_that_ours_do_not(world):
+    asked = 0
+    for route in FOREIGN:
+        path = re.sub(r"\{\w+\}", "x_x", route.path)
+        assert (route.path, 401) == (route.path, (await world.call(route.method, path, b"{", key="")).status_code)
+        for role in Role:
+            if route.operation.permission not in ROLES[role]:
+                found = await world.call(route.method, path, b"{", key=role.value)
+                assert (route.path, role, 403) == (route.path, role, found.status_code)
+                assert "permission" in found.text
+                asked += 1
+    assert asked > 60
 
 
 async def test_no_operation_answers_without_a_key(world):
@@ -74,20 +96,39 @@ BODIES = {
 
 
 async def foreign_ids(world: Any) -> dict[str, str]:
-    """Ids of things that the other tenant has."""
-    key = world.theirs.keys["operator"]
+    """Ids of things that the other tenant has, by their names."""
+    return await ids_of(world, world.theirs.keys["operator"], world.theirs.mailbox) | {"domain_id": world.theirs.domain.id}
+
+
+async def neighbours_ids(world: Any) -> dict[str, str]:
+    """Ids of things of another mailbox of our tenant, that of another agent."""
+    body = {"address": "eve@ours.example.com", "oversight_mode": "autonomous"}
+    agent = (await world.call("POST", "/v1/agents", {"name": "eve"})).json()
+    made = (await world.call("POST", "/v1/mailboxes", body | {"agent_id": agent["id"]})).json()
+    return await ids_of(world, "operator", Neighbour(made["id"], agent["id"]))
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another mailbox."""
+
+    id: str
+    agent_id: str
+
+
+async def ids_of(world: Any, key: str, mailbox: Any) -> dict[str, str]:
+    """One of each thing that belongs to that mailbox or its tenant, made with that key."""
     hook = await world.call("POST", "/v1/webhooks", {"url": "https://app.example.org/x"}, key=key)
     test = await world.call("POST", f"/v1/webhooks/{hook.json()['id']}/test", key=key)
     held = {"to": "bob@there.example", "text": "x", "oversight_mode": "gated_send"}
-    sent = await world.call("POST", f"/v1/mailboxes/{world.theirs.mailbox.id}/send", held, key=key)
+    sent = await world.call("POST", f"/v1/mailboxes/{mailbox.id}/send", held, key=key)
     listed = await world.call("POST", "/v1/suppressions", {"address": "gone@there.example"}, key=key)
-    forwards = f"/v1/mailboxes/{world.theirs.mailbox.id}/forwards"
+    forwards = f"/v1/mailboxes/{mailbox.id}/forwards"
     rule = await world.call("POST", forwards, {"to": "grace@there.example"}, key=key)
     return {
         "forward_id": rule.json()["id"],
-        "domain_id": world.theirs.domain.id,
-        "agent_id": world.theirs.mailbox.agent_id,
-        "mailbox_id": world.theirs.mailbox.id,
+        "agent_id": mailbox.agent_id,
+        "mailbox_id": mailbox.id,
         "message_id": sent.json()["message_id"],
         "thread_id": sent.json()["thread_id"],
         "approval_id": sent.json()["approval_id"],
@@ -109,6 +150,48 @@ async def test_what_another_tenant_has_does_not_exist(world):
         body = None if operation.method in ("GET", "DELETE") else BODIES.get(operation.name, {})
         found = await world.call(operation.method, path, body, key=key)
         assert (operation.name, 404, "not_found") == (operation.name, found.status_code, found.json()["error"]["code"])
+
+
+async def test_s26_an_agent_finds_nothing_of_its_neighbour_in_any_operation(world):
+    ids = await neighbours_ids(world)
+    asked = [one for one in WITH_IDS if one.permission in ROLES[Role.AGENT] and set(one.path_fields) <= set(ids)]
+    assert len(asked) >= 15
+    for operation in asked:
+        body = None if operation.method in ("GET", "DELETE") else BODIES.get(operation.name, {})
+        found = await world.call(operation.method, path_of(operation, **ids), body, key="agent")
+        assert (operation.name, 404, "not_found") == (operation.name, found.status_code, found.json()["error"]["code"])
+
+
+async def test_s26_somebody_elses_words_find_nothing_of_others_either(world):
+    theirs, next_door = await foreign_ids(world), await neighbours_ids(world)
+    asked = 0
+    for route in (one for one in FOREIGN if "{" in one.path):
+        for ids, key in ((theirs, "operator"), (next_door, "agent")):
+            if key == "agent" and route.operation.permission not in ROLES[Role.AGENT]:
+                continue
+            found = await world.call(route.method, foreign_path(route, ids), body_of(route), key=key)
+            if route.name.endswith(".list") and key == "operator":  # a foreign id narrows a list to nothing
+                assert (route.path, 200, 0) == (route.path, found.status_code, found.json()["count"])
+            else:
+                assert (route.path, key, 404) == (route.path, key, found.status_code), found.text
+            asked += 1
+    assert asked > 30
+
+
+def foreign_path(route: Foreign, ids: dict[str, str]) -> str:
+    """The route with ids of ours in their places: somebody else's names for them."""
+    names = {"inbox_id": "mailbox_id", "email_id": "message_id"}
+    return re.sub(r"\{(\w+)\}", lambda one: ids[names.get(one[1], one[1])], route.path)
+
+
+def body_of(route: Foreign) -> dict[str, Any] | None:
+    """A body that could be meant."""
+    if route.method in ("GET", "DELETE"):
+        return None
+    if route.name == "messages.label":
+        return {"add_labels": ["seen"]}
+    wanted = {"to": "bob@there.example"} if route.name in ("messages.send", "messages.forward") else {}
+    return wanted | ({"text": "x"} if route.name.startswith("messages.") and "cancel" not in route.path else {})
 
 
 async def test_lists_show_nothing_of_another_tenant(world):
