@@ -42,6 +42,26 @@ def test_a_message_is_read_with_its_facts_its_parts_and_its_bytes(internet):
     assert (mail.message, ()) == (content.message, content.deliveries)
 
 
+def test_s12_a_large_message_is_taken_apart_where_it_holds_up_nobody(internet):
+    """Fifty multiparts within each other, and lines that each might end one of them."""
+    ada, aside = internet.agent("ada"), []
+
+    class Beside:
+        async def run(self, work):
+            aside.append(work)
+            return work()
+
+    nested = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (one, one) for one in range(49))
+    for filling in (1, messages.ASIDE // 5):
+        raw = b"From: bob@there.example\r\n" + nested + b"--x\r\n" * filling
+        internet.inject(raw, to=ada.address, mail_from=BOB)
+    ports = replace(internet.ports, cpu=Beside())
+    for mail, expected in zip(ada.inbox(), (0, 1), strict=True):
+        aside.clear()
+        content = internet.do(messages.content(ports, ada.caller, mail.id))
+        assert (expected, mail.raw) == (len(aside), content.raw)
+
+
 def test_S26_a_message_is_there_for_its_own_mailbox_and_tenant_alone(internet):
     ada = got(internet, "Tea?")
     (mail,) = ada.inbox()

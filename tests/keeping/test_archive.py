@@ -6,6 +6,7 @@ import io
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mailwright.keeping.archive import Broken, Folder, NoArchive, Tar, fetch, reading, store
@@ -132,3 +133,20 @@ def test_s30_nobody_else_reads_an_archive(tmp_path: Path):
         tar.add(manifest())
     modes = {path.stat().st_mode & 0o077 for path in [folder, *folder.rglob("*"), tmp_path / "b.tar"]}
     assert {0} == modes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"files": {path: File(0, ())}} for path in ("../x", "a/../../x", "/etc/x", "a//x", "./x", "a/./x", "", "x\0y")),
+        *({"blobs": {blob: File(0, ())}} for blob in ("../../x", "/x", "..", "", "a/b", "x\0")),
+        {"database": File(1, ("../../../../../../etc/passwd",))},
+        {"files": {"x": File(1, ("aa/../../x",))}},
+    ],
+    ids=repr,
+)
+def test_s22_a_manifest_that_leads_out_of_its_folders_is_none(change):
+    good = Manifest(1, "0.1.0", 0, File(0, ()), {"blb_1": File(0, ())}, {"acme/account.json": File(0, ("a" * 64,))})
+    assert good == parse(*render(good))
+    with pytest.raises(BadManifest):
+        parse(*render(msgspec.structs.replace(good, **change)))

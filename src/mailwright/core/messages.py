@@ -21,6 +21,7 @@ from mailwright.mailauth import authres
 
 MAX_TEXT = 1024 * 1024  # characters of text or HTML given out in one message
 MAX_LABELS = 50
+ASIDE = 256 * 1024  # bytes: a longer message is taken apart where it holds up nobody (S12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,16 @@ async def content(ports: Ports, caller: Caller, message_id: str) -> Content:
 
     message, deliveries = await ports.store.read(script)
     raw = await ports.store.blobs.open(message.blob_id)
-    header = parse_header(raw)
-    root = mime.parse(raw, header)
-    if message.foreign and (forged := authres.strip(header, ports.settings.hostname)):
-        header = replace(header, fields=tuple(one for place, one in enumerate(header.fields) if place not in forged))
-    return Content(message, header, root, raw, tuple(deliveries))
+
+    def read() -> Content:
+        header = parse_header(raw)
+        root = mime.parse(raw, header)
+        if message.foreign and (forged := authres.strip(header, ports.settings.hostname)):
+            shown = replace(header, fields=tuple(one for place, one in enumerate(header.fields) if place not in forged))
+            return Content(message, shown, root, raw, tuple(deliveries))
+        return Content(message, header, root, raw, tuple(deliveries))
+
+    return await ports.cpu.run(read) if len(raw) > ASIDE else read()
 
 
 async def whole(ports: Ports, caller: Caller, message_id: str) -> tuple[Message, Raw]:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
+import re
 
 import msgspec
 
 FORMAT = 1
+DIGEST = re.compile(r"[0-9a-f]{64}")
+BLOB = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PIECE = 1024 * 1024  # bytes: pages that did not change are found again, piece by piece
 
 
@@ -64,4 +68,18 @@ def parse(name: str, content: bytes) -> Manifest:
         raise BadManifest(f"{name}: {wrong}") from None
     if manifest.format > FORMAT:
         raise BadManifest(f"{name} was written by version {manifest.version}: restore it with that one or a newer one")
+    _check_names(name, manifest)
     return manifest
+
+
+def _check_names(name: str, manifest: Manifest) -> None:
+    """S22: whoever made this up, nothing of it is read or written beside the archive and the data folder."""
+    for path in manifest.files:
+        if os.path.isabs(path) or not {"", ".", ".."}.isdisjoint(path.split("/")) or "\0" in path:
+            raise BadManifest(f"{name}: {path!r} is no path inside a data folder")
+    for blob_id in manifest.blobs:
+        if not BLOB.fullmatch(blob_id):
+            raise BadManifest(f"{name}: {blob_id!r} is no message of ours")
+    for piece in manifest.pieces():
+        if not DIGEST.fullmatch(piece):
+            raise BadManifest(f"{name}: {piece!r} is no piece of a backup")

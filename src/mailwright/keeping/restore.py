@@ -79,7 +79,7 @@ def _put_files(archive: Archive, manifest: Manifest, data: Path, progress: Progr
     stage.mkdir(mode=0o700, exist_ok=True)
     sync_folder(data)
     for path, file in manifest.files.items():
-        _put(archive, file, _inside(data, path))
+        _put(archive, file, data / path)
     for number, (blob_id, file) in enumerate(manifest.blobs.items(), 1):
         _put(archive, file, data / "blobs" / checked(blob_id)[-2:] / blob_id)
         progress("large messages", number, len(manifest.blobs))
@@ -130,11 +130,3 @@ def _same(target: Path, file: File) -> bool:
         return False
     with target.open("rb") as there:
         return all(hashlib.sha256(there.read(PIECE)).hexdigest() == piece for piece in file.pieces)
-
-
-def _inside(data: Path, path: str) -> Path:
-    """Where a file of the manifest goes; raises ValueError for a path that leads out of the folder."""
-    target = data / path
-    if os.path.isabs(path) or ".." in Path(path).parts:
-        raise ValueError(f"{path!r} is no path inside a data folder")
-    return target

@@ -21,7 +21,6 @@ from mailwright.mail import mime
 from mailwright.mail.quoting import new_text
 
 MESSAGE = "message/rfc822"
-ASIDE = 256 * 1024  # bytes: a longer message is read in a thread
 THREAD_TEXT = 16 * 1024  # characters of each message of a conversation
 THREAD_TEXTS = 50  # messages of a conversation whose text is given, the latest
 
@@ -92,7 +91,7 @@ async def _list(ports: Ports, caller: Caller, given: MessageList) -> Page[shown.
 
 async def _get(ports: Ports, caller: Caller, given: MessageId) -> shown.Message:
     content = await messages.content(ports, caller, given.message_id)
-    if content.message.size > ASIDE:
+    if content.message.size > messages.ASIDE:
         return await ports.cpu.run(lambda: shown.message(content))
     return shown.message(content)
 
@@ -109,7 +108,7 @@ async def _attachment(ports: Ports, caller: Caller, given: AttachmentId) -> Cont
     part = shown.find_attachment(mime.attachments(content.root), given.attachment_id)
     if part is None:
         raise NotFound(f"The message has no attachment {given.attachment_id}.")
-    data = await ports.cpu.run(part.decoded) if part.size > ASIDE else part.decoded()
+    data = await ports.cpu.run(part.decoded) if part.size > messages.ASIDE else part.decoded()
     return Content(data, part.content_type, part.filename or given.attachment_id)
 
 
@@ -150,7 +149,7 @@ async def _text(ports: Ports, row: Message) -> tuple[str, bool]:
         text, longer = mime.read_text(mime.parse(raw), 4 * THREAD_TEXT)
         return new_text(text).text, longer
 
-    return await ports.cpu.run(read) if row.size > ASIDE else read()
+    return await ports.cpu.run(read) if row.size > messages.ASIDE else read()
 
 
 ROWS: tuple[Operation[Any, Any], ...] = (
