@@ -96,6 +96,18 @@ def said(line: socket.socket, octets: bytes, *, until: bytes = b"") -> bytes:
     return heard
 
 
+def handed_in(world: World, raw: bytes, rcpt_to: bytes = b"<ada@agents.example>") -> bytes:
+    """What the server says in the end to a message handed in by BDAT, which takes any octets."""
+    with world.dial() as line:
+        line.settimeout(60)
+        said(line, b"EHLO there.example\r\n", until=b"250 ")
+        said(line, b"MAIL FROM:<bob@there.example>\r\n", until=b"\r\n")
+        answer = said(line, b"RCPT TO:%s\r\n" % rcpt_to, until=b"\r\n")
+        if not answer.startswith(b"250"):
+            return answer
+        return said(line, b"BDAT %d LAST\r\n" % len(raw) + raw, until=b"\r\n")
+
+
 @pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One server for all."""
@@ -108,7 +120,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "smtp": {"message_limit": 5_000_000},
         "log": {"level": "debug"},
     }
-    server = Server(tmp_path_factory.mktemp("attacked"), settings).start()
+    server = Server(tmp_path_factory.mktemp("attacked"), settings, patience=60).start()
     try:
         api = server.api()
         api.aligned_domain("agents.example", dns.publish)

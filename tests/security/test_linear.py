@@ -12,9 +12,9 @@ pytestmark = pytest.mark.slow
 LENGTH = 40_000
 MOST = 1.0  # seconds of processor: ten times what the slowest takes, and a tenth of what one that is quadratic would
 AGAIN = [
-    b"(", b"<", b'"', b"\\", b",", b";", b":", b"@", b"=?", b"=?utf-8?q?a?= ", b"\r\n ", b"\r\n", b"\r", b" ", b"a", b".", b"=", b"--b\r\n",
-    b"&amp;", b"<p><div>", b"<!--", b"a@b,", b"*0=a;", b"%{i}", b"On x wrote:\n", b"> ", b"X:\r\n", b"\0", b"\xff", b"<![CDATA[", b"Re: ",
-    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n",
+    b"(", b"<", b'"', b"\\", b",", b";", b":", b"@", b"=?", b"=?utf-8?q?a?= ", b"\r\n ", b"\r\n", b"\r", b" ", b"a",
+    b".", b"=", b"--b\r\n", b"&amp;", b"<p><div>", b"<!--", b"a@b,", b"*0=a;", b"%{i}", b"On x wrote:\n", b"> ",
+    b"X:\r\n", b"\0", b"\xff", b"<![CDATA[", b"Re: ", b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n",
 ]  # fmt: skip
 
 
