@@ -8,12 +8,11 @@ Not here: whose mailbox it is for, and filing it (receiving.py).
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
+from ipaddress import ip_address
 
 from mailwright.core import reports
 from mailwright.core.arrivals import EVENT_TEXT, SUSPICIOUS
@@ -32,10 +31,12 @@ from mailwright.mailauth.authenticate import Authentication, authenticate, authe
 from mailwright.mailauth.authres import MethodResult, Property
 from mailwright.mailauth.dmarc import DmarcVerdict
 from mailwright.mailauth.summary import summary
+from mailwright.values import dataclass
 
 READ = 4 * EVENT_TEXT  # bytes, of which that many characters are made in any script
 _SPECIAL = re.compile(r"[()<>\\;]")
 _date = lru_cache(maxsize=4)(formatdate)  # of this second, for all messages that come in it
+_ip = lru_cache(maxsize=1024)(ip_address)
 MAX_ADDRESSES = 200  # of To and of Cc, kept as facts
 
 
@@ -103,7 +104,7 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
         authenticate(
             raw,
             header,
-            ip=ipaddress.ip_address(envelope.peer.ip),
+            ip=_ip(envelope.peer.ip),
             helo=envelope.peer.helo,
             mail_from=envelope.mail_from,
             now=envelope.now // 1000,

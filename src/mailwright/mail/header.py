@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Raw: TypeAlias = bytes | mmap.mmap
 
@@ -24,8 +24,7 @@ _LINES = re.compile(rb"(([!-9;-~]+)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?)|[^\n]+\n?
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field as it stands in the message. `raw` holds the whole of it, line ends included."""
 
     name: str  # lower case
@@ -82,8 +81,8 @@ class Header:
 
     def value(self, name: str) -> str | None:
         """The topmost field's unfolded value, or None."""
-        field = self.first(name)
-        return None if field is None else field.value
+        found = self._by_name.get(name)
+        return found[0].value if found else None
 
 
 def parse_header(raw: Raw) -> Header:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from mailwright.mail.comments import comment_end
 from mailwright.mail.words import decode_bytes, decode_words
@@ -73,6 +74,10 @@ class _Section:
 
 def parse_content_type(text: str) -> ContentType:
     """Read the value of a Content-Type field (unfolded, `Field.value`)."""
+    return _kept_type(text) if len(text) <= 200 else _content_type(text)
+
+
+def _content_type(text: str) -> ContentType:
     match = _PLAIN_TYPE.match(text) if len(text) <= MAX_TEXT else None
     plain = _plain_parameters(text, match.end()) if match is not None else None
     if match is not None and plain is not None:
@@ -83,6 +88,9 @@ def parse_content_type(text: str) -> ContentType:
     if not sub:
         defects.add(ParameterDefect.NO_SUBTYPE)
     return ContentType(main, sub, params, frozenset(defects))
+
+
+_kept_type = lru_cache(maxsize=512)(_content_type)
 
 
 def parse_disposition(text: str) -> Disposition:

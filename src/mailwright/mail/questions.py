@@ -91,25 +91,26 @@ def ask_all(questions: Iterable[Question]) -> Asks[tuple[Answer, ...]]:
 
 def together(*checks: Asks[Any]) -> Asks[tuple[Any, ...]]:
     """Run several checks side by side: each round asks, in one tuple, whatever all of them want to know next."""
-    results: dict[int, Any] = {}
-    wanted: dict[int, Question | tuple[Question, ...]] = {}
-
-    def step(index: int, reply: Any) -> None:
-        try:
-            wanted[index] = checks[index].send(reply)
-        except StopIteration as stop:
-            wanted.pop(index, None)
-            results[index] = stop.value
-
-    for index in range(len(checks)):
-        step(index, None)
-    while wanted:
-        round_ = list(wanted.items())
-        questions = tuple(dict.fromkeys(q for _, w in round_ for q in ((w,) if isinstance(w, Question) else w)))
-        replies = dict(zip(questions, (yield questions), strict=True))
-        for index, w in round_:
-            step(index, replies[w] if isinstance(w, Question) else tuple(replies[q] for q in w))
-    return tuple(results[index] for index in range(len(checks)))
+    results: list[Any] = [None] * len(checks)
+    told: list[tuple[int, Any]] = [(index, None) for index in range(len(checks))]
+    while True:
+        waiting: list[tuple[int, Question | tuple[Question, ...]]] = []
+        asked: dict[Question, None] = {}
+        for index, reply in told:
+            try:
+                wanted = checks[index].send(reply)
+            except StopIteration as stop:
+                results[index] = stop.value
+                continue
+            waiting.append((index, wanted))
+            if isinstance(wanted, Question):
+                asked[wanted] = None
+            else:
+                asked.update(dict.fromkeys(wanted))
+        if not waiting:
+            return tuple(results)
+        replies = dict(zip(asked, (yield tuple(asked)), strict=True))
+        told = [(i, replies[w] if isinstance(w, Question) else tuple([replies[q] for q in w])) for i, w in waiting]
 
 
 _SEEN = 1000  # characters: an RSA key of 4096 bits fits

@@ -9,7 +9,7 @@ Not here: what to do about it (core/receiving.py).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mailwright.mail.header import Header, Raw
 from mailwright.mail.questions import Asks, together
@@ -33,6 +33,7 @@ from mailwright.mailauth.dmarc import (
 from mailwright.mailauth.names import to_dns_name
 from mailwright.mailauth.spf import SpfResult, SpfScope, SpfVerdict, check_host
 from mailwright.mailauth.spf.macros import IPAddress
+from mailwright.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailwright.mail.address import parse_address_list
@@ -39,12 +40,13 @@ def authors_of(header: Header) -> Authors:
     if b"\0" in body or b"\r" in body:
         return Authors((), "From has control characters")
     try:
-        return _authors(body.decode(), utf8=True)
+        text, utf8 = body.decode(), True
     except UnicodeDecodeError:
-        return _authors(body.decode("latin-1"), utf8=False)
+        text, utf8 = body.decode("latin-1"), False
+    return _kept(text, utf8) if len(text) < 1000 else _authors(text, utf8)
 
 
-def _authors(text: str, *, utf8: bool) -> Authors:
+def _authors(text: str, utf8: bool) -> Authors:
     found = parse_address_list(text)
     if not found.mailboxes or len(found.mailboxes) > _MAX_AUTHORS:
         return Authors((), "From names no author" if not found.mailboxes else "From names a crowd of authors")
@@ -57,6 +59,9 @@ def _authors(text: str, *, utf8: bool) -> Authors:
     if found.defects and not _agree(text, named, decoded=not found.sound):
         return Authors((), f"From can be read in several ways: {', '.join(sorted(found.defects))}")
     return Authors(named)
+
+
+_kept = lru_cache(maxsize=512)(_authors)  # several ask it of one message, and its author writes again
 
 
 def _agree(text: str, domains: Sequence[str], *, decoded: bool) -> bool:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailwright.mail.header import Field, Header, Raw
 from mailwright.mailauth.names import to_dns_name
+from mailwright.values import dataclass
 
 if TYPE_CHECKING:
     from mailwright.mailauth.dkim.verify import Result as DkimResult
@@ -320,16 +320,21 @@ def _words(found: MethodResult) -> list[str]:
     method, result = _keyword(found.method), _keyword(found.result)
     if not method or not result:
         return []
-    words = [f"{method}{f'/{found.version:d}' if found.version != 1 else ''}={result}"]
+    words = [f"{method}={result}" if found.version == 1 else f"{method}/{found.version:d}={result}"]
     if found.comment:
-        escaped = re.sub(r"([()\\])", r"\\\1", _clean(found.comment))
+        escaped = _COMMENT_MARK.sub(r"\\\g<0>", _clean(found.comment))
         words += f"({escaped})".split(" ")
     if found.reason:
         words += ("reason=" + _quote(_clean(found.reason))).split(" ")
     for ptype, name, value in found.properties:
-        if _keyword(ptype) and _keyword(name):
-            words += f"{_keyword(ptype)}.{_keyword(name)}={_bare_or_quoted(value)}".split(" ")
+        if key := _property_key(ptype, name):
+            words += (key + _bare_or_quoted(value)).split(" ")
     return words
+
+
+@lru_cache(maxsize=1024)
+def _property_key(ptype: str, name: str) -> str:
+    return f"{_keyword(ptype)}.{_keyword(name)}=" if _keyword(ptype) and _keyword(name) else ""
 
 
 @lru_cache(maxsize=1024)  # methods, results and property names: a few dozen, over and over
@@ -351,10 +356,15 @@ def _quote(text: str) -> str:
 
 
 def _bare_or_quoted(value: str) -> str:
-    if len(value) < SHORT and _BARE.fullmatch(value):  # as nearly every value is
-        return value
+    return _kept_value(value) if len(value) < SHORT else _rendered(value)
+
+
+def _rendered(value: str) -> str:
     text = _clean(value)
     return text if _BARE.fullmatch(text) else _quote(text)
+
+
+_kept_value = lru_cache(maxsize=1024)(_rendered)  # the same domains, over and over
 
 
 def strip(header: Header, authserv_id: str) -> tuple[int, ...]:
@@ -432,8 +442,8 @@ def dkim_results(results: Sequence[DkimResult]) -> tuple[MethodResult, ...]:
 
 
 def _dkim_result(result: DkimResult) -> MethodResult:
-    values = {"d": result.domain, "i": result.identity, "s": result.selector, "a": result.algorithm, "b": result.label}
-    properties = tuple(Property("header", name, value) for name, value in values.items() if value)
+    named = (("d", result.domain), ("i", result.identity), ("s", result.selector), ("a", result.algorithm), ("b", result.label))
+    properties = tuple([Property("header", name, value) for name, value in named if value])
     comments = (
         f"{result.key_bits}-bit key" if result.key_bits else "",
         "testing" if result.testing else "",
@@ -444,5 +454,5 @@ def _dkim_result(result: DkimResult) -> MethodResult:
         result.result.value,
         reason=result.reason,
         properties=properties,
-        comment=", ".join(comment for comment in comments if comment),
+        comment=", ".join(filter(None, comments)),
     )

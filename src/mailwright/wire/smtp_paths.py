@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
 from mailwright.mail.address import valid_domain
+from mailwright.values import dataclass
 
 MAX_LOCAL_PART = 64  # octets, as all three: RFC 5321 §4.5.3.1.1 to .3
 MAX_DOMAIN = 255

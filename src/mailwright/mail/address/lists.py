@@ -63,6 +63,8 @@ def parse_address_list(text: str) -> AddressList:
 
     Takes the unfolded value with encoded words as they are (`Field.value`). Never raises.
     """
+    if not text:
+        return AddressList()
     if len(text) < 2000:
         simple = _read_simple(text)
         if simple is not None:

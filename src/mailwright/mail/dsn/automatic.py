@@ -64,9 +64,8 @@ def _return_path(header: Header) -> str | None:
 
 def _word(header: Header, name: str) -> str:
     # The first word, without parameters and comments.
-    if name not in header.names:
-        return ""
-    words = (header.value(name) or "").replace(";", " ").replace("(", " ").split(None, 1)
+    value = header.value(name)
+    words = value.replace(";", " ").replace("(", " ").split(None, 1) if value else ()
     return words[0].lower() if words else ""
 
 

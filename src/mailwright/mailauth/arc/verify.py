@@ -10,7 +10,6 @@ Not here: the structure of a chain (fields.py), sealing (seal.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from mailwright.mail.header import Header, Raw
@@ -19,6 +18,7 @@ from mailwright.mailauth.arc.fields import ArcSet, Chain, read_chain
 from mailwright.mailauth.dkim.canonical import Canonicalisation, canonical_header, without_signature
 from mailwright.mailauth.dkim.check import DAMAGE, Check, check_signature, fetch_keys, hash_bodies
 from mailwright.mailauth.dkim.signature import Verdict
+from mailwright.values import dataclass
 
 
 class ArcResult(StrEnum):

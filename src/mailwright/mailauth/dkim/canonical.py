@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from hashlib import sha256
 
 from mailwright.mail.header import Field, Header, Raw
 
@@ -37,20 +38,19 @@ def canonical_header(fields: Sequence[bytes], form: Canonicalisation) -> bytes:
     block = b"".join(fields)
     if b"\x0b" in block or b"\x0c" in block or block.count(b"\r") != block.count(b"\r\n"):
         return b"\r\n".join([_relaxed_oddly(raw) for raw in fields])
-    return b"\r\n".join([_relaxed(raw) for raw in fields])
+    return b"\r\n".join([name.rstrip().lower() + b":" + b" ".join(body.split()) for name, _, body in _split(fields)])
 
 
 def _without_line_end(raw: bytes) -> bytes:
     return raw.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _relaxed(raw: bytes) -> bytes:
-    name, _, body = raw.partition(b":")
-    return name.rstrip().lower() + b":" + b" ".join(body.split())
+def _split(fields: Sequence[bytes]) -> list[tuple[bytes, bytes, bytes]]:
+    return [raw.partition(b":") for raw in fields]
 
 
 def _relaxed_oddly(raw: bytes) -> bytes:
-    """As `_relaxed`, for a header with other white space in it: split() would take that for SP and HTAB as well."""
+    """For a header with other white space in it: split() would take that for SP and HTAB as well."""
     name, _, body = raw.partition(b":")
     value = _SPACE.sub(b" ", _FOLD.sub(b"", _without_line_end(body))).strip(b" ")
     return name.rstrip(b" \t").lower() + b":" + value
@@ -63,7 +63,10 @@ def signed_fields(header: Header, names: Iterable[str], own: Field | None = None
     """
     left: dict[str, list[Field]] = {}
     chosen: list[Field] = []
+    there = header.names
     for name in names:
+        if name not in there:
+            continue
         fields = left.get(name)
         if fields is None:
             fields = left[name] = [*header.all(name)]
@@ -79,10 +82,11 @@ def without_signature(raw: bytes) -> bytes:
     """A signature field with the value of its `b=` and the white space around it taken out (RFC 6376 §3.7)."""
     name, _, body = raw.partition(b":")
     specs = _without_line_end(body).split(b";")
-    for index, spec in enumerate(specs):
-        tag, equals, _ = spec.partition(b"=")
+    for index in range(len(specs) - 1, -1, -1):  # it is mostly the last, and no list with two of them is valid
+        tag, equals, _ = specs[index].partition(b"=")
         if equals and tag.strip() == b"b":
             specs[index] = tag + b"="
+            break
     return name + b":" + b";".join(specs)
 
 
@@ -98,7 +102,7 @@ class BodyHash:
     def __init__(
         self, form: Canonicalisation, algorithm: str = "sha256", lengths: Iterable[int] = (), *, prefix: bytes = b""
     ) -> None:
-        self._hash = hashlib.new(algorithm, prefix)
+        self._hash = sha256(prefix) if algorithm == "sha256" else hashlib.new(algorithm, prefix)  # which takes longer
         self._relaxed = form is Canonicalisation.RELAXED
         self._marks = sorted(lengths, reverse=True)
         self._cut: dict[int, bytes] = {}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
+from typing import cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 
 from mailwright.mailauth.dkim.tags import decode_base64, parse_tags, split_list
-from mailwright.mailauth.names import to_dns_name
+from mailwright.mailauth.names import MAX_NAME, to_dns_name
 
 MIN_RSA_BITS, MAX_RSA_BITS = 1024, 4096
 MAX_RECORD = 4096  # octets; an RSA key of 4096 bits takes some 750
@@ -79,11 +80,11 @@ class PublicKey:
     def verify(self, signature: bytes, signed: bytes) -> bool:
         """Whether that is this key's signature over `signed` (the canonical header)."""
         try:
-            if isinstance(self.key, RSAPublicKey):
-                self.key.verify(signature, signed, _PADDING, _SHA256)
+            if self.algorithm is Algorithm.RSA_SHA256:  # `isinstance` of an abstract class takes longer
+                cast(RSAPublicKey, self.key).verify(signature, signed, _PADDING, _SHA256)
             else:
                 # RFC 8463 §3: PureEdDSA over the SHA-256 of what is signed.
-                self.key.verify(signature, sha256(signed).digest())
+                cast(Ed25519PublicKey, self.key).verify(signature, sha256(signed).digest())
         except (InvalidSignature, ValueError):
             return False
         return True
@@ -170,6 +171,11 @@ def domain_name(text: str) -> str | None:
 
     Underscores are let through, since selectors have them.
     """
+    return _domain_name(text) if len(text) <= MAX_NAME + 1 else None
+
+
+@lru_cache(maxsize=4096)
+def _domain_name(text: str) -> str | None:
     name = None if text.endswith(".") else to_dns_name(text)
     return name if name is not None and _NAME.fullmatch(name) else None
 

@@ -8,14 +8,15 @@ Not here: keys (keys.py), the verdict on the message (verify.py), what ARC has o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from mailwright.mail.header import Field
 from mailwright.mailauth.dkim.canonical import Canonicalisation
 from mailwright.mailauth.dkim.keys import Algorithm, domain_name
 from mailwright.mailauth.dkim.tags import decode_base64, decode_quoted, parse_tags, split_list, without_space
+from mailwright.values import dataclass
 
 _REQUIRED = ("v", "a", "b", "bh", "d", "h", "s")
 _FORMS = {form.value: form for form in Canonicalisation}
@@ -202,6 +203,11 @@ def _identity(value: str | None, domain: str) -> tuple[str, str]:
 
 
 def _names(value: str) -> tuple[str, ...]:
+    # A signer names the same fields in all of its messages.
+    return _kept_names(value) if len(value) <= 2000 else _read_names(value)
+
+
+def _read_names(value: str) -> tuple[str, ...]:
     names = split_list(value.lower())
     joined = "".join(names)
     if not (all(names) and joined.isascii() and joined.isprintable()) or " " in joined:
@@ -209,6 +215,9 @@ def _names(value: str) -> tuple[str, ...]:
     if "from" not in names:
         raise Problem("From is not signed")  # RFC 6376 §5.4, §6.1.1
     return names
+
+
+_kept_names = lru_cache(maxsize=512)(_read_names)
 
 
 def read_octets(tags: Mapping[str, str], name: str) -> bytes:

@@ -11,12 +11,14 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from mailwright.values import dataclass
 
 FWS = " \t\r\n"
 _HEX = frozenset("0123456789ABCDEF")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS = bytes(octet for octet in range(128) if _CONTROL.match(chr(octet)))
 
 
 class TagDefect(StrEnum):
@@ -41,7 +43,10 @@ class TagList:
 
 def parse_tags(text: bytes | str) -> TagList:
     """Read a tag list (RFC 6376 §3.2), folded or not. Bytes are UTF-8; what isn't becomes U+FFFD."""
-    if not isinstance(text, str):
+    if isinstance(text, str):
+        control = not text.isprintable() and _CONTROL.search(text) is not None
+    else:
+        control = len(text.translate(None, _CONTROLS)) < len(text)
         text = text.decode(errors="replace")
     tags: dict[str, str] = {}
     defect: TagDefect | None = None
@@ -58,7 +63,7 @@ def parse_tags(text: bytes | str) -> TagList:
             defect = TagDefect.DUPLICATE  # RFC 6376 §3.2: the entire list is invalid then.
         else:
             tags[name] = value.strip(FWS)
-    if not text.isprintable() and _CONTROL.search(text):
+    if control:
         defect = defect or TagDefect.CONTROL
     if not tags and not text.strip(FWS):
         defect = TagDefect.EMPTY

@@ -8,12 +8,11 @@ Not here: alignment with From (dmarc/), writing the verdicts down (authres.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mailwright.mail.header import Header, Raw
 from mailwright.mail.questions import Asks
 from mailwright.mailauth.dkim.check import DAMAGE, Check, check_signature, fetch_keys, hash_bodies
 from mailwright.mailauth.dkim.signature import Verdict, parse_signature
+from mailwright.values import dataclass
 
 MAX_SIGNATURES = 10
 

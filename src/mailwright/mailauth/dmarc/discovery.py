@@ -9,12 +9,14 @@ Not here: alignment and the verdict (evaluate.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, Status, ask, ask_all, seen
+from mailwright.mail.recall import Memory
 from mailwright.mailauth.dmarc.record import DmarcRecord, Policy, Psd, parse_record
 from mailwright.mailauth.names import MAX_NAME, to_dns_name
+from mailwright.values import dataclass
 
 MAX_QUERIES = 8
 _WIDE = MAX_QUERIES - 1  # labels of the second name that a long domain is asked for
@@ -75,6 +77,13 @@ def published(answer: Answer) -> DmarcRecord | None:
 
 def discover(domain: str) -> Asks[Discovery]:
     """Find the policy for an author domain (an A-label name, lower case). Never raises."""
+    return (yield from _past.recall(domain, lambda: _discover(domain)))
+
+
+_past = Memory[Discovery]()
+
+
+def _discover(domain: str) -> Asks[Discovery]:
     walk = yield from _walk_start(domain)
     record = walk.record(domain)
     if record is not None:

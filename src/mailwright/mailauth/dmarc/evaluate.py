@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from mailwright.mail.questions import Asks, together
 from mailwright.mailauth.dmarc.discovery import Discovery, Walk, discover, finish_walk, walk_from
 from mailwright.mailauth.dmarc.record import Alignment, DmarcRecord, Policy
 from mailwright.mailauth.names import to_dns_name
+from mailwright.values import dataclass
 
 _LABEL = re.compile(r"[a-z0-9_-]+")
 _MAX_IDENTIFIERS = 20

@@ -36,9 +36,10 @@ def verify_incoming(header: Header, raw: Raw, *, now: int) -> Asks[Result]:
     *steps, verdict = found.steps
     if answer.trouble:
         return replace(found, steps=(*steps, f"no answer for {name}: {answer.status}", verdict))
-    required = requires(answer.records)
+    if not requires(answer.records):
+        return Result(found.verdict, found.reason, found.steps, found.tags, found.signed, required=False)
     said = f"{name} says that agents of this domain always sign: this is by none of them"
-    return replace(found, required=required, steps=(*steps, said, verdict) if required else found.steps)
+    return replace(found, required=True, steps=(*steps, said, verdict))
 
 
 def requires(records: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from mailwright.mail.address import parse_address_list
@@ -21,6 +21,7 @@ from mailwright.mailauth.dkim.keys import domain_name
 from mailwright.mailauth.provenance.hashes import CORE, body_hash, header_hash, part_hashes, recipient_hash
 from mailwright.mailauth.provenance.keys import BadKey, PublicKey, choose_key, key_name
 from mailwright.mailauth.provenance.tags import FIELD, Claim, Malformed, legacy_octets, parse
+from mailwright.values import dataclass
 
 SKEW = 300  # seconds that a signer's clock may be ahead
 LONGEST = 30 * 24 * 3600  # seconds from t to x
@@ -74,6 +75,9 @@ class Result:
         return replace(self, verdict=verdict, steps=(*self.steps[:-1], f"made for {whom}", verdict.value))
 
 
+_ABSENT = Result(Verdict.NONE, "no Agent-Identity field", ("none: no Agent-Identity field",))
+
+
 class _Over(Exception):
     """A test that settles the verdict."""
 
@@ -84,6 +88,8 @@ class _Over(Exception):
 
 def verify(header: Header, raw: Raw, *, now: int, rcpt: str | None = None) -> Asks[Result]:
     """Check the field of a message (CRLF line ends) at time `now` (seconds), as the envelope recipient `rcpt` sees it."""
+    if not header.all(FIELD):
+        return _ABSENT
     steps: list[str] = []
     claim: Claim | Malformed | None = None
     signed = False
@@ -106,8 +112,6 @@ def verify(header: Header, raw: Raw, *, now: int, rcpt: str | None = None) -> As
 
 def _the_field(header: Header) -> Claim | Malformed:
     fields = header.all(FIELD)
-    if not fields:
-        raise _Over(Verdict.NONE, "no Agent-Identity field")
     if len(fields) > 1:
         raise _Over(Verdict.PERMERROR, f"there are {len(fields)} Agent-Identity fields")
     damage = sorted(_DAMAGE.intersection(header.defects))

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
 
 from mailwright.mail.questions import Asks, Question, RecordType
+from mailwright.mail.recall import Memory
 from mailwright.mailauth.names import to_dns_name
 from mailwright.mailauth.spf.macros import (
     MAX_EXPLANATION,
@@ -64,6 +66,24 @@ def check_host(ip: IPAddress, *, mail_from: str, helo: str, receiver: str = "", 
         return SpfVerdict(SpfResult.NONE, domain, scope, reason=reason, steps=(f"none: {reason}",))
     ip = _plain(ip)
     facts = Facts(ip, local_part, name, to_dns_name(helo) or helo[:_MAX_HELO], receiver, now)
+    judged = yield from _past.recall((int(ip), ip.version, name, scope), lambda: _judge(facts, scope), _lasts)
+    return judged.verdict
+
+
+class _Judged(NamedTuple):
+    verdict: SpfVerdict
+    expanded: bool  # a macro had its say, whose value may be another in the next message of that domain by that client
+
+
+_past = Memory[_Judged]()
+
+
+def _lasts(judged: _Judged) -> bool:
+    return not judged.expanded
+
+
+def _judge(facts: Facts, scope: SpfScope) -> Asks[_Judged]:
+    ip, name = facts.ip, facts.sender_domain
     check = Check(facts, int(ip), ip.version == 6)
     try:
         outcome = yield from _check_domain(check, name)
@@ -74,7 +94,8 @@ def check_host(ip: IPAddress, *, mail_from: str, helo: str, receiver: str = "", 
     explanation = (yield from _explain(check, outcome)) if outcome.result is SpfResult.FAIL else ""
     result = f"{outcome.result}: {outcome.reason}" if outcome.reason else outcome.result.value
     steps = (*check.steps, result)
-    return SpfVerdict(outcome.result, name, scope, mechanism, explanation, *counts, check.record, outcome.reason, steps)
+    verdict = SpfVerdict(outcome.result, name, scope, mechanism, explanation, *counts, check.record, outcome.reason, steps)
+    return _Judged(verdict, check.expanded)
 
 
 def _identity(mail_from: str, helo: str) -> tuple[str, str, SpfScope]:
@@ -173,6 +194,8 @@ def _explain(check: Check, outcome: _Outcome) -> Asks[str]:
             validated = yield from validated_name(check, outcome.domain)
     except (Stop, MacroSyntaxError):
         return ""
+    if text is not None:
+        check.expanded = check.expanded or text.fixed is None
     value = expand(text, check.facts, outcome.domain, validated) if text else None
     return (value or "")[:MAX_EXPLANATION]
 

@@ -45,6 +45,7 @@ class Check:
     answers: dict[Question, Answer] = field(default_factory=dict)
     record: str | None = None  # what the checked domain itself publishes
     validated: list[str] | None = None  # names of the client, for %{p}
+    expanded: bool = False  # a macro that speaks of the message had its say
     steps: list[str] = field(default_factory=list)
 
 
@@ -138,6 +139,8 @@ def target_name(check: Check, domain: str, target: MacroString | None) -> Asks[s
     """The name a term speaks of; None where DNS can't be asked for it."""
     if target is None:
         return domain
+    if target.fixed is None:
+        check.expanded = True
     validated = "unknown"
     if target.asks_name:
         validated = yield from validated_name(check, domain)

@@ -7,9 +7,10 @@ Pure; no code but the shapes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+from mailwright.values import dataclass
 
 
 class SpfResult(StrEnum):

@@ -6,10 +6,10 @@ Addresses are `Path`s; sizes are octets; text is decoded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from mailwright.values import dataclass
 from mailwright.wire.smtp_paths import Path
 
 

@@ -7,8 +7,9 @@ Promises: a reply is never more or less than the lines it says, whatever stands 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+from mailwright.values import dataclass
 
 MAX_TEXT = 480  # octets of text in a line: RFC 5321 §4.5.3.1.5 allows 512 with the codes and CRLF
 _UNSAFE = re.compile(r"[^ -~]")
