@@ -54,6 +54,7 @@ class World:
         self.fault = folder / "fault"
         self.rounds = 0
         self.offset = 0.0
+        self._seen: set[int] = set()
         self.jump(0.0)
         self.arm("")
         self.disk = Disk(folder / "disk") if on_disk else None
@@ -101,8 +102,9 @@ class World:
 
     @property
     def children(self) -> list[int]:
-        """Of its processes."""
-        return [child for child in descendants(self.pid) if alive(child)]
+        """Of its processes; those too whose parent was killed, if they were seen before."""
+        self._seen |= set(descendants(self.pid)) if self.is_up else set()
+        return sorted(filter(alive, self._seen))
 
     @property
     def is_up(self) -> bool:
@@ -118,7 +120,7 @@ class World:
     def kill(self) -> None:
         """End every process of the server, as a power cut would."""
         assert self.server.process is not None
-        children = descendants(self.pid) if self.is_up else []
+        children, self._seen = self.children, set()
         if self.is_up:
             self.server.process.send_signal(signal.SIGKILL)
         self.server.process.wait(10)

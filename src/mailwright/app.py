@@ -24,6 +24,7 @@ import structlog
 import uvicorn
 from prometheus_client import CollectorRegistry
 
+from mailwright import couriers, smtpd
 from mailwright import gauges as gauging
 from mailwright.config import MEGABYTE, Config
 from mailwright.contract.events import encode
@@ -55,7 +56,8 @@ from mailwright.store.sqlite import Options as StoreOptions
 from mailwright.store.sqlite.census import Census
 from mailwright.system import privileges, supervisor
 from mailwright.system import strain as straining
-from mailwright.system.machine import RandomIds, SystemClock, Threads, settle_memory
+from mailwright.system.machine import RandomIds, SystemClock, Threads, run_loop, settle_memory
+from mailwright.system.nursery import Nursery
 from mailwright.system.strain import Limits, Strain
 from mailwright.wire.smtp_server import Options as Protocol
 from mailwright.workers import Deliveries, Tellings, keep_house
@@ -64,6 +66,7 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 OPERATOR_KEY = "operator.key"
+MODULES = (smtpd.MODULE, couriers.MODULE)  # what processes beside this one run
 
 
 @dataclass(slots=True)
@@ -158,11 +161,12 @@ def listen(config: Config) -> Sockets:
     )
 
 
-async def start(config: Config, sockets: Sockets | None = None) -> Running:
-    """Start everything. Raises CannotStart."""
-    closing: list[Callable[[], object]] = []
+async def start(config: Config, sockets: Sockets | None = None, nursery: Nursery | None = None) -> Running:
+    """Start everything; processes come from that nursery. Raises CannotStart."""
+    nursery = nursery or Nursery(MODULES)
+    closing: list[Callable[[], object]] = [nursery.close]
     try:
-        return await _assembled(config, closing, sockets or listen(config))
+        return await _assembled(config, closing, sockets or listen(config), nursery)
     except (OSError, FolderInUse, NewerDatabase, StorageBusy) as wrong:
         for close in reversed(closing):
             waiting = close()
@@ -171,7 +175,7 @@ async def start(config: Config, sockets: Sockets | None = None) -> Running:
         raise CannotStart(str(wrong)) from wrong
 
 
-async def _assembled(config: Config, closing: list[Callable[[], object]], sockets: Sockets) -> Running:
+async def _assembled(config: Config, closing: list[Callable[[], object]], sockets: Sockets, nursery: Nursery) -> Running:
     data = Path(config.server.data)  # made, durably, with its store
     if (data / "restoring").exists():
         raise CannotStart(f"{data} was not restored to the end: run `mailwright restore` again")
@@ -192,7 +196,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     settings = settings_of(config, secret=_secret(data / "return-path.secret"), public_url=public_url)
     poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
     strain = Strain(_limits(config), data)
-    carrier = await _carrier(config, settings, closing)
+    carrier = await _carrier(config, settings, closing, nursery)
     sts = _sts(config, data, resolver)
     closing.append(sts.close)
     ports = Ports(store, resolver, courier, poster, cpu, SystemClock(), RandomIds(), settings, carrier, strain.admit, sts)
@@ -209,7 +213,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     local = Host(settings.hostname, (reachable(mx_host),), mx_port)
     running = Running(config, ports, public_url, mx_port, operator_key, closing)
     running.certificates += {smtp_certificate, api_certificate or smtp_certificate}
-    receiving = await _serve_smtp(running, sockets.smtp, registry, smtp_certificate)
+    receiving = await _serve_smtp(running, sockets.smtp, registry, smtp_certificate, nursery)
     stop = running.stopping
     reporting = Reporting(ports, data)
     loops = [
@@ -238,12 +242,20 @@ def _limits(config: Config) -> Limits:
     return Limits(chosen.memory_mb * MEGABYTE, chosen.free_disk_mb * MEGABYTE, chosen.store_seconds)
 
 
-async def _carrier(config: Config, settings: Settings, closing: list[Callable[[], object]]) -> Couriers | None:
+def _counts(config: Config) -> tuple[int, int]:
+    """How many processes speak SMTP, and how many sign and hand over."""
+    smtp, delivery, all_there_are = config.smtp.processes, config.delivery.processes, os.cpu_count() or 1
+    return smtp if smtp >= 0 else all_there_are, delivery if delivery >= 0 else all_there_are - 1
+
+
+async def _carrier(
+    config: Config, settings: Settings, closing: list[Callable[[], object]], nursery: Nursery
+) -> Couriers | None:
     """The processes that sign and hand over, if there are to be any."""
-    count = config.delivery.processes if config.delivery.processes >= 0 else (os.cpu_count() or 1) - 1
+    _, count = _counts(config)
     if count == 0:
         return None
-    carrier = Couriers(count, CourierSetup(settings, config))
+    carrier = Couriers(count, CourierSetup(settings, config), nursery)
     closing.append(carrier.close)
     await carrier.start()
     return carrier
@@ -256,11 +268,11 @@ def _sts(config: Config, data: Path, resolver: Resolver) -> Policies:
 
 
 async def _serve_smtp(
-    running: Running, listener: socket.socket, registry: CollectorRegistry, certificate: Certificate
+    running: Running, listener: socket.socket, registry: CollectorRegistry, certificate: Certificate, nursery: Nursery
 ) -> Callable[[], bool]:
     """Take mail, in processes of its own or in this one; what tells whether mail can come in."""
     config, ports = running.config, running.ports
-    count = config.smtp.processes if config.smtp.processes >= 0 else os.cpu_count() or 1
+    count, _ = _counts(config)
     grace = config.server.drain_seconds
     options = smtp_options(config)
     if count == 0:
@@ -278,7 +290,7 @@ async def _serve_smtp(
         log_level=config.log.level,
         log_json=config.log.json_lines,
     )
-    processes = Smtpd(count, ports, setup, options.doors)
+    processes = Smtpd(count, ports, setup, options.doors, nursery)
     running.faces.append(partial(processes.close, grace))
     running.closing.append(partial(processes.close, 0))
     await processes.start()
@@ -479,23 +491,14 @@ def run(config: Config) -> None:
             privileges.check_reach(who)
     except privileges.BadUser as wrong:
         raise CannotStart(str(wrong)) from None
+    # Now or never: what has threads can't be copied.
+    nursery = Nursery.copied(MODULES) if any(_counts(config)) else None
     with contextlib.suppress(KeyboardInterrupt):
-        run_loop(_serve(config, sockets))
+        run_loop(_serve(config, sockets, nursery))
 
 
-def run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """Run it on uvloop where there is one."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main)
-    else:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(main)
-
-
-async def _serve(config: Config, sockets: Sockets) -> None:
-    running = await start(config, sockets)
+async def _serve(config: Config, sockets: Sockets, nursery: Nursery | None) -> None:
+    running = await start(config, sockets, nursery)
     settle_memory()
     log.info("started", api=running.api_url, smtp=running.smtp_port, data=config.server.data)
     if running.operator_key:

@@ -17,9 +17,11 @@ from mailwright.config import Config, Delivery, Log, Server
 from mailwright.core import forwarding
 from mailwright.core.delivery import Job
 from mailwright.core.ports import Host, Report, Route, TlsFault, TlsPolicy, TlsResult
+from mailwright.couriers import MODULE
 from mailwright.couriers.frames import Carried, Carry, Setup, carried
 from mailwright.couriers.pool import DIED, NOBODY, Couriers
 from mailwright.mail.outcomes import Deferred, Delivered, Rejected, Unknown
+from mailwright.system.nursery import Nursery
 
 pytestmark = pytest.mark.slow  # each starts a process
 
@@ -77,10 +79,12 @@ async def route() -> AsyncIterator[Route]:
 
 @pytest.fixture
 async def one(job: tuple[Job, bytes, Any]) -> AsyncIterator[Couriers]:
-    found = Couriers(1, Setup(job[2], CONFIG))
+    nursery = Nursery([MODULE])
+    found = Couriers(1, Setup(job[2], CONFIG), nursery)
     await found.start()
     yield found
     await found.close()
+    nursery.close()
 
 
 def pid_of(found: Couriers) -> int:

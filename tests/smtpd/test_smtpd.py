@@ -28,6 +28,7 @@ from mailwright.smtpd.frames import Setup
 from mailwright.smtpd.pool import Smtpd
 from mailwright.system import processes
 from mailwright.system.line import Ping
+from mailwright.system.nursery import Nursery
 from mailwright.testing.dns import serve_zone
 from mailwright.wire.smtp_server import Options as Protocol
 
@@ -109,13 +110,15 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         str(tmp_path / "data" / "incoming"),
         log_level="error",
     )
-    smtpd = Smtpd(1, running.ports, setup, DoorLimits(per_address=5))
+    nursery = Nursery(app.MODULES)
+    smtpd = Smtpd(1, running.ports, setup, DoorLimits(per_address=5), nursery)
     await smtpd.start()
     listener = app.bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     smtpd.listen(listener)
     yield World(running, smtpd, port)
     await smtpd.close(0.2)
+    nursery.close()
     await running.close()
     dns.close()
 
@@ -198,15 +201,15 @@ async def test_s12_a_process_that_hangs_is_replaced(world: World, monkeypatch: p
 
 async def test_a_process_that_can_not_be_started_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "AGAIN", 0.05)
-    start, tries = asyncio.create_subprocess_exec, []
+    birth, tries = Nursery.birth, []
 
-    async def short_of_processes(*command: Any, **options: Any) -> Any:
-        tries.append(command)
+    async def short_of_processes(nursery: Nursery, module: str, *handed: socket.socket) -> Any:
+        tries.append(module)
         if len(tries) < 3:
             raise BlockingIOError("Resource temporarily unavailable")
-        return await start(*command, **options)
+        return await birth(nursery, module, *handed)
 
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", short_of_processes)
+    monkeypatch.setattr(Nursery, "birth", short_of_processes)
     os.kill(world.pid, signal.SIGKILL)
     await until(lambda: not world.smtpd.ready)
     await until(lambda: world.smtpd.ready)
@@ -219,7 +222,7 @@ async def test_a_process_ends_when_its_server_is_gone(world: World) -> None:
     world.smtpd.pool._closed.set()  # as `close` does, but nobody kills it
     process._line.close()  # type: ignore[union-attr]
     async with asyncio.timeout(5):
-        assert 0 == await process._child.wait()  # type: ignore[union-attr]
+        await process.gone()
 
 
 async def test_a_client_may_finish_its_message_when_the_server_stops(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,20 @@ def test_the_memory_of_processes_below_counts():
         child.stdout.readline()
         assert memory_of_all() - before > 50_000_000
         child.kill()
+
+
+def test_pages_that_processes_share_count_once():
+    ours = bytearray(os.urandom(1000)) * 60_000
+    before = memory_of_all()
+    waiting, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(told)
+        os.read(waiting, 1)  # until the other end is closed
+        os._exit(0)
+    try:
+        assert abs(memory_of_all() - before) < len(ours) / 2
+    finally:
+        os.close(told)
+        os.close(waiting)
+        os.waitpid(child, 0)

@@ -5,3 +5,5 @@ large messages (`core/delivery.carry`: is it what was approved? signing, SMTP ou
 One that dies leaves what it had in hand `unknown`: it may have been handed over (I6).
 Not here: when and how many at a time (workers.py), SMTP itself (net/courier.py).
 """
+
+MODULE = "mailwright.couriers.process"  # what each of them runs

@@ -9,9 +9,11 @@ from prometheus_client import CollectorRegistry
 
 from mailwright.core.delivery import Job
 from mailwright.core.ports import Report, Route
+from mailwright.couriers import MODULE
 from mailwright.couriers.frames import Carried, Carry, FromProcess, Setup
 from mailwright.mail.outcomes import Deferred, Unknown
 from mailwright.system.counting import Totals
+from mailwright.system.nursery import Nursery
 from mailwright.system.processes import Kind, Pool, Process
 
 NOBODY = Report((Deferred(None, "4.3.0", "no process that sends is up just now"),), ())
@@ -21,11 +23,10 @@ DIED = Report((Unknown("the process that sent it died: the message may have been
 class Couriers:
     """`core.ports.Carrier` over some processes."""
 
-    def __init__(self, count: int, setup: Setup) -> None:
+    def __init__(self, count: int, setup: Setup, nursery: Nursery) -> None:
         """Over that many, each told `setup`."""
-        self.pool = Pool(
-            Kind("mailwright.couriers.process", setup, FromProcess), count, Totals(CollectorRegistry()), self._told, self._ended
-        )
+        kind = Kind(MODULE, setup, FromProcess, nursery)
+        self.pool = Pool(kind, count, Totals(CollectorRegistry()), self._told, self._ended)
         self._numbers = itertools.count(1)
         self._waiting: dict[int, tuple[Process, asyncio.Future[tuple[Report, bytes]]]] = {}
 

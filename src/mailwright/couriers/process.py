@@ -77,13 +77,15 @@ class _Process:
         self._end()
 
 
-async def _run(line: socket.socket, channel: socket.socket) -> None:
-    channel.close()
+async def _run(line: socket.socket) -> None:
     process = _Process()
     await asyncio.get_running_loop().create_connection(lambda: process.line, sock=line)
     await process.over.wait()
     process.line.close()
 
 
-if __name__ == "__main__":
-    serve(_run)
+def main(line: socket.socket, channel: socket.socket) -> None:
+    """The whole process; no sockets are handed to it."""
+    channel.close()
+    line.setblocking(False)
+    serve(_run(line))

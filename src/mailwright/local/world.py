@@ -38,6 +38,7 @@ from mailwright.local.simulator import Got, Receivers
 from mailwright.local.zone import WorldZone
 from mailwright.mail.address import Address
 from mailwright.mailauth import dkim
+from mailwright.system.machine import run_loop
 from mailwright.testing.dns import ZoneServer, serve_zone
 from mailwright.wire.smtp_server import Options as Protocol
 
@@ -303,7 +304,7 @@ def run(options: Options) -> None:
     """Start the world, play the tour, say where everything is, and stay until a signal."""
     app.set_up_log(Config(log=Log(level="warning")))
     with tempfile.TemporaryDirectory(prefix="mailwright-") as folder:
-        app.run_loop(_stay(options, options.data or Path(folder)))
+        run_loop(_stay(options, options.data or Path(folder)))
 
 
 async def _stay(options: Options, data: Path) -> None:

@@ -6,3 +6,5 @@ and the main process files it. A process has no database and no secrets; one tha
 again (S12, S30).
 Not here: what SMTP is (wire, faces/smtp), what looking at a message is (core/receiving.look).
 """
+
+MODULE = "mailwright.smtpd.process"  # what each of them runs

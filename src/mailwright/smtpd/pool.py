@@ -19,6 +19,7 @@ from mailwright.core.ports import Ports, Spool
 from mailwright.faces.smtp.doors import DoorLimits, Doors, plain_address
 from mailwright.faces.smtp.metrics import metrics
 from mailwright.faults import Point, passes
+from mailwright.smtpd import MODULE
 from mailwright.smtpd.frames import (
     IMPLICIT,
     PLAIN,
@@ -34,6 +35,7 @@ from mailwright.smtpd.frames import (
     Who,
 )
 from mailwright.system.counting import Totals
+from mailwright.system.nursery import Nursery
 from mailwright.system.processes import Kind, Pool, Process
 from mailwright.wire.smtp_server import Reply
 
@@ -47,7 +49,7 @@ NOBODY = Reply(421, "4.3.2", "Not ready; try again soon")
 class Smtpd:
     """Some processes and the ports in front of them. The one with the fewest connections gets the next."""
 
-    def __init__(self, count: int, ports: Ports, setup: Setup, doors: DoorLimits) -> None:
+    def __init__(self, count: int, ports: Ports, setup: Setup, doors: DoorLimits, nursery: Nursery) -> None:
         """For `count` processes, each told `setup`; `ports` are those of the running core."""
         self._ports = ports
         self._doors = Doors(doors)
@@ -55,7 +57,7 @@ class Smtpd:
         self._turned_away = metrics(own).turned_away
         self.totals = Totals(own)
         self._peers: defaultdict[Process, Counter[str]] = defaultdict(Counter)  # connections that each has, by address
-        kind = Kind("mailwright.smtpd.process", setup, FromProcess)
+        kind = Kind(MODULE, setup, FromProcess, nursery)
         self.pool = Pool(kind, count, self.totals, self._answer, self._ended)
         self._gates: list[_Gate] = []
 

@@ -231,5 +231,8 @@ async def _run(line: socket.socket, channel: socket.socket) -> None:
     process.line.close()
 
 
-if __name__ == "__main__":
-    serve(_run)
+def main(line: socket.socket, channel: socket.socket) -> None:
+    """The whole process."""
+    for one in (line, channel):
+        one.setblocking(False)
+    serve(_run(line, channel))

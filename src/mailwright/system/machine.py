@@ -1,4 +1,4 @@
-"""What core asks of the machine: time, randomness, processors (`core.ports.machine`); and how a process keeps its memory."""
+"""What core asks of the machine: time, randomness, processors (`core.ports.machine`); the loop that all runs on; memory."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import gc
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -70,3 +70,14 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """Run it on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main)

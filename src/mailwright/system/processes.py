@@ -1,8 +1,8 @@
 """Processes of ours beside the main one: started, asked now and then whether they are there, replaced when they are not.
 
-A process is a module that is given the file descriptors of its line (line.py), and of a channel over which sockets are handed
-to it where it takes any. It is told its setup, says `Ready`, answers `Ping` with `Pong`, and ends when its line does.
-Not here: what it is for (smtpd/, couriers/).
+A process is a module whose `main` is given a line (line.py), and a channel over which sockets are handed to it where it takes
+any. It is told its setup, says `Ready`, answers `Ping` with `Pong`, and ends when its line does.
+Not here: what it is for (smtpd/, couriers/), where it comes from (nursery.py).
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +19,8 @@ import structlog
 
 from mailwright.system.counting import Totals
 from mailwright.system.line import Drain, Frame, Line, Ping, Pong, Ready
-from mailwright.system.machine import settle_memory
+from mailwright.system.machine import run_loop
+from mailwright.system.nursery import Child, Nursery
 
 log = structlog.get_logger()
 
@@ -38,7 +37,7 @@ class Process:
         """`told` gets what it says; `died` is told when the line ends, unless we ended it."""
         self._kind, self._told_to, self._died = kind, told, died
         self._line: Line | None = None
-        self._child: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
         self._over = False
         self._ready = asyncio.Event()
         self.channel: socket.socket | None = None
@@ -62,9 +61,7 @@ class Process:
         self.channel, their_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             with theirs, their_channel:
-                handed = (theirs.fileno(), their_channel.fileno())
-                command = (sys.executable, "-m", kind.module, *map(str, handed))
-                self._child = await asyncio.create_subprocess_exec(*command, pass_fds=handed, stdin=asyncio.subprocess.DEVNULL)
+                self._child = await kind.nursery.birth(kind.module, theirs, their_channel)
             for one in (ours, self.channel):
                 one.setblocking(False)
             self.since = self.heard = loop.time()
@@ -103,14 +100,13 @@ class Process:
         for one in (self._line, self.channel):
             if one is not None:
                 one.close()
-        if self._child is not None and self._child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._child.kill()
+        if self._child is not None:
+            self._child.kill()
 
     async def gone(self) -> None:
         """Wait until it has ended."""
         if self._child is not None:
-            await self._child.wait()
+            await self._child.gone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +116,7 @@ class Kind:
     module: str
     setup: Frame
     speaks: Any
+    nursery: Nursery
 
 
 class Pool:
@@ -231,29 +228,12 @@ class Pool:
 # --- in the process -------------------------------------------------------------------------------------------------------
 
 
-def serve(run: Callable[[socket.socket, socket.socket], Coroutine[Any, Any, None]]) -> None:
-    """The whole of such a process: `run` with its line and its channel, as the arguments name them, until it returns."""
-    line, channel = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
-    for one in (line, channel):
-        one.setblocking(False)
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-        signal.SIGHUP,
-    ):  # for the main process, which ends us
-        signal.signal(number, signal.SIG_IGN)
-
-    settle_memory()
+def serve(run: Coroutine[Any, Any, None]) -> None:
+    """The whole of such a process: `run`, until it returns."""
 
     async def whole() -> None:
-        await run(line, channel)
+        await run
         await asyncio.sleep(0)  # what was said is sent
         os._exit(0)  # a thread that hangs would be waited for
 
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(whole())
-    else:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(whole())
+    run_loop(whole())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ EVERY = 1.0  # seconds between two looks
 RETRY_AFTER = 10
 REASONS = ("memory", "disk", "store")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_PROPORTION = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,23 @@ async def watch(strain: Strain, probe: Callable[[], Awaitable[object]], stop: as
 
 
 def memory_of_all() -> int:
-    """Bytes that this process and those below it hold in memory; pages that they share count in each."""
-    return sum(map(_resident, [os.getpid(), *_below(os.getpid())]))
+    """Bytes that this process and those below it hold in memory; a page that they share counts once."""
+    return sum(map(_held, [os.getpid(), *_below(os.getpid())]))
 
 
-def _resident(pid: int) -> int:
+def _held(pid: int) -> int:
+    found = _PROPORTION.search(_read(f"/proc/{pid}/smaps_rollup"))
+    if found:
+        return int(found[1]) * 1024
+    # The kernel does not tell us about somebody who has been root; then a shared page counts in each.
+    return int((_read(f"/proc/{pid}/statm").split() or ["0", "0"])[1]) * _PAGE
+
+
+def _read(file: str) -> str:
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
+        return Path(file).read_text()
+    except OSError:  # it is gone, or the kernel does not tell
+        return ""
 
 
 def _below(pid: int) -> list[int]:
