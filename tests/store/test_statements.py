@@ -13,6 +13,7 @@ import pytest
 import mailwright.store as package
 from mailwright.store import statements
 from mailwright.store.migrations import known
+from mailwright.store.sqlite.connection import opened
 from mailwright.store.statements import Columns, Statement, load
 from mailwright.store.tables import (
     accounts,
@@ -117,12 +118,17 @@ def name_of(statement: Statement) -> str:
 @pytest.fixture(scope="module")
 def database() -> Iterator[apsw.Connection]:
     """An empty database with every table."""
-    connection = apsw.Connection(":memory:")
+    connection = opened(Path(":memory:"))
     connection.execute(load("migrations")["create"].sqlite)
     for migration in known():
         connection.execute(migration.script).fetchall()
     yield connection
     connection.close()
+
+
+def test_what_is_bound_chooses_no_plan(database: apsw.Connection) -> None:
+    """Else SQLite makes the plan anew whenever something else is bound."""
+    assert 1 == database.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1)
 
 
 def test_s26_every_statement_names_the_tenant_or_has_a_reason_not_to() -> None:

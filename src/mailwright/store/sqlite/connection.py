@@ -63,7 +63,7 @@ PRAGMA cache_size = -8192;
 
 def open_writer(path: Path, options: Options) -> apsw.Connection:
     """The connection that writes; it makes the database if there is none."""
-    connection = _open(path)
+    connection = opened(path)
     connection.set_busy_timeout(int(options.lock_wait * 1000))
     settings = _WRITER.format(cache=options.cache // 1024, limit=options.log_limit)
     connection.execute(_ALL + settings).fetchall()
@@ -73,7 +73,7 @@ def open_writer(path: Path, options: Options) -> apsw.Connection:
 
 def open_reader(path: Path) -> apsw.Connection:
     """A connection that can't write."""
-    connection = _open(path)
+    connection = opened(path)
     connection.set_busy_timeout(100)
     connection.execute(_ALL + _READER).fetchall()
     return connection
@@ -81,13 +81,17 @@ def open_reader(path: Path) -> apsw.Connection:
 
 def open_checkpointer(path: Path) -> apsw.Connection:
     """A connection that copies the log into the database, and never waits for a writer."""
-    connection = _open(path)
+    connection = opened(path)
     connection.execute(_ALL + _CHECKPOINTER).fetchall()
     return connection
 
 
-def _open(path: Path) -> apsw.Connection:
-    return apsw.Connection(str(path), statementcachesize=256)
+def opened(path: Path) -> apsw.Connection:
+    """A connection as all of ours are."""
+    connection = apsw.Connection(str(path), statementcachesize=256)
+    # Else a plan that might depend on what is bound is made anew at each call: for many statements most of what they cost.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+    return connection
 
 
 def busy(error: BaseException) -> StorageBusy:

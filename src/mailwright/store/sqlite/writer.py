@@ -13,9 +13,11 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -94,7 +96,9 @@ class Writer:
         self._session = Session(self._connection)
         self._control = self._connection.cursor()
         self._tx = Tables(self._session)
-        self._thread = ThreadPoolExecutor(1, "commit")
+        self._ready: SimpleQueue[_Group | None] = SimpleQueue()
+        self._thread = Thread(target=self._commits, name="commit", daemon=True)
+        self._thread.start()
         self._queue: deque[_Work] = deque()
         self._running = False
         self._closed = False
@@ -127,7 +131,8 @@ class Writer:
         if self._running:
             self._idle = self._loop.create_future()
             await self._idle
-        self._thread.shutdown()
+        self._ready.put(None)
+        self._thread.join()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -182,8 +187,7 @@ class Writer:
             self._fail(group, error)
             return
         self.counters.script_seconds += perf_counter() - start
-        commit = self._loop.run_in_executor(self._thread, self._commit, group.notes)
-        commit.add_done_callback(lambda future: self._after(future, group))
+        self._ready.put(group)
 
     def _run_scripts(self, group: _Group) -> None:
         """Run scripts until their time is over.
@@ -247,8 +251,18 @@ class Writer:
             finally:
                 self._session.live = False
 
+    def _commits(self) -> None:
+        # In the thread: while it has a group, nothing else touches the connection. (An executor would do, with more ado.)
+        while (group := self._ready.get()) is not None:
+            error = None
+            try:
+                self._commit(group.notes)
+            except BaseException as wrong:
+                error = wrong
+            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._after, group, error)
+
     def _commit(self, notes: Notes) -> None:
-        # In the thread: nothing else touches the connection until this returns.
         start = perf_counter()
         passes(Point.GROUP_READY)
         self._control.execute("COMMIT")
@@ -259,8 +273,7 @@ class Writer:
         except Exception as error:
             self.trouble = f"after a commit: {error}"  # what is committed stays committed
 
-    def _after(self, commit: asyncio.Future[None], group: _Group) -> None:
-        error = commit.exception()
+    def _after(self, group: _Group, error: BaseException | None) -> None:
         if error is None:
             self.counters.commits += 1
             self._finish(group)
