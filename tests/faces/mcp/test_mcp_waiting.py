@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -129,4 +130,4 @@ async def test_a_key_that_is_revoked_meanwhile_learns_nothing_more(connect, worl
                 await world.call("DELETE", f"/v1/api-keys/{key['id']}")
         await world.arrive(letter())
         found = await asyncio.wait_for(asking, 3)
-        assert (True, "unauthenticated") == (found.is_error, found.structured_content["error"]["code"])
+        assert (True, "unauthenticated") == (found.is_error, json.loads(found.content[0].text)["error"]["code"])

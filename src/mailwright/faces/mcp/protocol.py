@@ -90,5 +90,6 @@ def _result(outcome: Outcome) -> types.CallToolResult:
     blocks: list[types.ContentBlock] = [types.TextContent(type="text", text=outcome.told.decode())]
     if outcome.note:
         blocks.append(types.TextContent(type="text", text=outcome.note))
-    structured = msgspec.json.decode(outcome.told)
+    # A refusal is text alone: structured content has to fit the tool's schema, and the TypeScript SDK throws where it does not.
+    structured = None if outcome.refused else msgspec.json.decode(outcome.told)
     return types.CallToolResult(content=blocks, structured_content=structured, is_error=outcome.refused)
