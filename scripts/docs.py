@@ -349,9 +349,8 @@ def _events(described: Json) -> Iterator[str]:
     yield (
         "A message that a person released from a `gated_all` mailbox is told like any other, when it is released; its `text` "
         "is the `preview` then, and `truncated` is true. A bounce that came back later has `returned: true` and no attempt. "
-        "`class` of a bounce is one of hard, soft, policy, reputation, auth, content, quota, rate; `reason` says what it means, and "
-        "`remedy` what to do about it. "
-        "`next_attempt_at` stands where there will be one."
+        "`class` of a bounce is one of hard, soft, policy, reputation, auth, content, quota, rate; `reason` says what it "
+        "means, and `remedy` what to do about it. `next_attempt_at` stands where there will be one."
     )
 
 
