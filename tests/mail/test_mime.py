@@ -434,7 +434,8 @@ def fits(found: Any, expected: Any) -> bool:
 def told(cases: list[tuple[str, bool]], name: str) -> None:
     """Print the score, in which a listed exception counts as passed, and fail for every other miss."""
     failed = [case for case, passed in cases if not passed and f"{name} {case}" not in exceptions()]
-    print(f"\nmime: {len(cases) - len(failed)}/{len(cases)} ({name})")
+    right, met = len(cases) - len(failed), sum(passed for _, passed in cases)
+    print(f"\nmime: {right}/{len(cases)} ({name}; {met} as expected there, {right - met} listed)")
     assert [] == failed
 
 

@@ -55,6 +55,7 @@ def test_what_was_signed_passes_and_says_how() -> None:
     assert ("ada", "gated_send", "mail.example.com") == (found.tags["agent_id"], found.tags["oversight"], found.tags["d"])
     assert (
         "mail.example.com speaks for From at mail.example.com",
+        f"a1._agentid.mail.example.com TXT: {provenance.dns_record(KEY)}",
         "key at a1._agentid.mail.example.com, for agent *",
         "signed by the key: 17 tags",
         f"signed at {NOW}, good until {NOW + 14 * 86_400}",

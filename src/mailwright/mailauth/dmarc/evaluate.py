@@ -119,7 +119,8 @@ def identifiers(spf: Iterable[tuple[str, str]], dkim: Iterable[tuple[str, str]])
     found = [(Method.SPF, *each) for each in spf] + [(Method.DKIM, *each) for each in dkim]
     kept = []
     for method, domain, result in found:
-        name = to_dns_name(domain) if result in ("pass", "temperror") else None
+        # Whoever authenticated it knows which domain it is: dots around a name change nothing of that.
+        name = to_dns_name(domain.strip(".")) if result in ("pass", "temperror") else None
         if name is not None:
             kept.append(Identifier(method, name, str(result)))
     return tuple(dict.fromkeys(kept))[:_MAX_IDENTIFIERS]

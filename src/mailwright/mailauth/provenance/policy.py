@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mailwright.mail.header import Header, Raw
-from mailwright.mail.questions import Asks, RecordType, ask
+from mailwright.mail.questions import Answer, Asks, Question, RecordType, seen
 from mailwright.mailauth.authors import authors_of
 from mailwright.mailauth.dkim.keys import domain_name
 from mailwright.mailauth.dkim.tags import parse_tags
@@ -32,14 +32,16 @@ def verify_incoming(header: Header, raw: Raw, *, now: int) -> Asks[Result]:
     name = domain_name(f"_policy._agentid.{authors.domains[0]}") if not authors.problem and len(authors.domains) == 1 else None
     if name is None:
         return found
-    answer = yield from ask(name, RecordType.TXT)
+    question = Question(name, RecordType.TXT)
+    answer: Answer = yield question
     *steps, verdict = found.steps
+    observed = seen(question, answer)
     if answer.trouble:
-        return replace(found, steps=(*steps, f"no answer for {name}: {answer.status}", verdict))
+        return replace(found, steps=(*steps, observed, verdict))
     if not requires(answer.records):
-        return Result(found.verdict, found.reason, found.steps, found.tags, found.signed, required=False)
+        return Result(found.verdict, found.reason, (*steps, observed, verdict), found.tags, found.signed, required=False)
     said = f"{name} says that agents of this domain always sign: this is by none of them"
-    return replace(found, required=True, steps=(*steps, said, verdict))
+    return replace(found, required=True, steps=(*steps, observed, said, verdict))
 
 
 def requires(records: Sequence[str]) -> bool:

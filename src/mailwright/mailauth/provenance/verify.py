@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from mailwright.mail.address import parse_address_list
 from mailwright.mail.header import Header, Raw
-from mailwright.mail.questions import Answer, Asks, RecordType, ask
+from mailwright.mail.questions import Answer, Asks, Question, RecordType, seen
 from mailwright.mailauth.authors import authors_of
 from mailwright.mailauth.dkim.keys import domain_name
 from mailwright.mailauth.provenance.hashes import CORE, body_hash, header_hash, part_hashes, recipient_hash
@@ -98,7 +98,10 @@ def verify(header: Header, raw: Raw, *, now: int, rcpt: str | None = None) -> As
         if isinstance(claim, Malformed):
             raise _Over(Verdict.NONE if claim.unknown else Verdict.PERMERROR, claim.reason)
         name = _place(header, claim, steps)
-        key = _admitted(claim, _key(name, (yield from ask(name, RecordType.TXT)), steps))
+        question = Question(name, RecordType.TXT)
+        reply: Answer = yield question
+        steps.append(seen(question, reply))
+        key = _admitted(claim, _key(name, reply, steps))
         _signatures(claim, key, steps)
         signed = True
         _times(claim, now, steps)
