@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,7 +19,7 @@ from mailwright.core.model import ApprovalStatus, MessageStatus
 from mailwright.core.ports import Deferred, Delivered, Parcel, Ports, Posted, Rejected, Report, Route, Topic, Unknown
 from mailwright.testing import Internet
 from mailwright.testing.fixtures import internet
-from mailwright.workers import Deliveries, Destination, Tellings, keep_house
+from mailwright.workers import Deliveries, Destination, Tellings, keep_house, watch_clock
 
 __all__ = ["internet"]
 
@@ -590,6 +591,24 @@ async def test_no_more_is_claimed_than_there_is_room_for(internet, monkeypatch):
     async with running(Tellings(internet.ports, render).run):
         await asyncio.sleep(0.05)
         assert [] == hook.calls
+
+
+# --- the clock ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_mail_does_not_wait_until_a_clock_that_was_set_back_is_that_late_again(internet, monkeypatch, restarted):
+    monkeypatch.setattr(workers, "CLOCK", 0.005)
+    async with running(partial(watch_clock, internet.ports)):
+        await asyncio.sleep(0.02)
+        mail = send(internet, "bob@there.example")
+        if not restarted:
+            internet.clock.advance(hours=-20)
+            await asyncio.sleep(0.02)
+    if restarted:
+        internet.clock.advance(hours=-20)
+    async with running(partial(watch_clock, internet.ports)), running(Deliveries(internet.ports).run):
+        await eventually(lambda: mail.status is MessageStatus.DELIVERED)
 
 
 # --- the house ----------------------------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ from mailwright.system.machine import RandomIds, SystemClock, Threads, run_loop,
 from mailwright.system.nursery import Nursery
 from mailwright.system.strain import Limits, Strain
 from mailwright.wire.smtp_server import Options as Protocol
-from mailwright.workers import Deliveries, Tellings, keep_house
+from mailwright.workers import Deliveries, Tellings, keep_house, watch_clock
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -221,6 +221,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
         reporting.run(stop),
         Tellings(ports, lambda event: encode(event, public_url)).run(stop),
         keep_house(ports, stop),
+        watch_clock(ports, stop),
         sts.keep_saved(stop),
         keep_renewed(running.certificates, running.reread, stop),
         gauging.watch(gauges, census, strain, ports.clock, stop),

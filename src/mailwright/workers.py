@@ -31,6 +31,8 @@ TELLINGS = 200  # webhook deliveries in memory
 PER_WEBHOOK = 4
 GATHER = 0.02  # seconds in which events gather before webhooks are told: one look serves many commits
 IDLE = 5.0  # seconds a loop waits at most before it looks again
+CLOCK = 1.0  # seconds between two looks at the clock
+TWICE = 2  # looks after which no transaction is under way that had the time from before
 TROUBLE = 1.0  # seconds until a loop goes on that met with trouble
 LAST_WORDS = 8.0  # seconds that deliveries under way get to end when the server stops
 DAY = 86_400_000
@@ -288,6 +290,23 @@ class Tellings:
                 log.warning("webhook.not_recorded", webhook=telling.webhook.id, event_id=telling.event.id)
             except Exception:
                 log.exception("webhook.crashed", webhook=telling.webhook.id, event_id=telling.event.id)
+
+
+async def watch_clock(ports: Ports, stop: asyncio.Event) -> None:
+    """Where the clock is set back, now or since the last mail was queued, let go what would wait for that time to come."""
+    before, again = 0, 0
+
+    async def turn(stop: asyncio.Event) -> None:
+        nonlocal before, again
+        now = ports.clock.now()
+        again = TWICE if now < (before or await ports.store.read(lambda tx: tx.queue.newest()) or 0) else max(0, again - 1)
+        before = now
+        if again:
+            await ports.store.write(lambda tx: tx.queue.catch_up(now))
+            await ports.store.write(lambda tx: tx.webhooks.catch_up(now))
+        await _until(stop, asyncio.sleep(CLOCK))
+
+    await _repeat(stop, turn)
 
 
 async def keep_house(ports: Ports, stop: asyncio.Event) -> None:

@@ -176,6 +176,18 @@ async def test_a_start_makes_due_what_a_dead_server_had_claimed_and_nothing_else
     assert 1 == await store.write(lambda tx: tx.queue.release(START + 8))
 
 
+async def test_once_the_clock_was_set_back_all_is_due_that_waits_but_what_is_taken_or_scheduled(store: Store) -> None:
+    rows = numbered(DELIVERY, 4)
+    await queued(store, rows[0])
+    await claimed(store)
+    later = (MessageStatus.QUEUED, MessageStatus.DEFERRED, MessageStatus.SCHEDULED)
+    await queued(store, *(replace(row, status=status, due_at=START) for row, status in zip(rows[1:], later, strict=True)))
+    assert rows[3].created_at == await asking(store, lambda tx: tx.queue.newest())
+    assert 2 == await store.write(lambda tx: tx.queue.catch_up(START - 3_600_000))
+    assert ["2", "3"] == ids(await claimed(store, now=START - 3_600_000))
+    assert 0 == await store.write(lambda tx: tx.queue.catch_up(START - 3_600_000))
+
+
 async def test_attempts_are_kept_and_an_open_one_tells_of_a_dead_worker(store: Store) -> None:
     await queued(store, DELIVERY)
     first, second, other = numbered(ATTEMPT, 3, number=lambda n: n)

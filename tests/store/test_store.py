@@ -146,10 +146,12 @@ async def test_a_cancelled_caller_harms_nobody(store: Store) -> None:
         (Topic.QUEUE, lambda tx: tx.queue.add([DELIVERY])),
         (Topic.QUEUE, lambda tx: tx.queue.finish(DELIVERY)),
         (Topic.QUEUE, lambda tx: tx.queue.release(0)),
+        (Topic.QUEUE, lambda tx: tx.queue.catch_up(0)),
         (Topic.WEBHOOKS, lambda tx: tx.webhooks.add(WEBHOOK)),
         (Topic.WEBHOOKS, lambda tx: tx.webhooks.add_deliveries([WEBHOOK_DELIVERY])),
         (Topic.WEBHOOKS, lambda tx: tx.webhooks.finish(WEBHOOK_DELIVERY)),
         (Topic.WEBHOOKS, lambda tx: tx.webhooks.release(0)),
+        (Topic.WEBHOOKS, lambda tx: tx.webhooks.catch_up(0)),
     ],
 )
 async def test_whoever_waits_for_a_topic_goes_on_when_it_changes_and_not_for_others(

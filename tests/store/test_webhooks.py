@@ -94,6 +94,16 @@ async def test_a_start_makes_due_what_a_dead_server_had_claimed(store: Store) ->
     assert ["1"] == ids(await claimed(store))
 
 
+async def test_once_the_clock_was_set_back_all_is_due_that_waits_but_what_is_being_told(store: Store) -> None:
+    hour_before = START - 3_600_000
+    await told(store, WEBHOOK_DELIVERY)
+    await claimed(store)
+    await told(store, replace(WEBHOOK_DELIVERY, id="wdl_8", webhook_id="whk_2", due_at=START))
+    await told(store, replace(WEBHOOK_DELIVERY, id="wdl_9", status="succeeded", due_at=START))
+    assert 1 == await store.write(lambda tx: tx.webhooks.catch_up(hour_before))
+    assert ["8"] == ids(await claimed(store, now=hour_before))
+
+
 async def test_what_waits_for_a_webhook_is_made_due_but_not_what_is_being_told(store: Store) -> None:
     late = numbered(WEBHOOK_DELIVERY, 2, due_at=lambda n: START + 1000)
     other = replace(WEBHOOK_DELIVERY, id="wdl_8", webhook_id="whk_2", due_at=START + 1000)

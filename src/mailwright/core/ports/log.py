@@ -43,6 +43,9 @@ class Webhooks(Table[Webhook], Protocol):
     async def release(self, now: int) -> int:
         """As `Queue.release`."""
 
+    async def catch_up(self, now: int) -> int:
+        """As `Queue.catch_up`."""
+
     async def next_due(self) -> int | None: ...
     async def delivery(self, tenant_id: str, delivery_id: str) -> WebhookDelivery | None: ...
     async def deliveries(self, tenant_id: str, webhook_id: str, before_id: str | None, limit: int) -> list[WebhookDelivery]: ...

@@ -85,6 +85,12 @@ class Queue(Protocol):
     async def release(self, now: int) -> int:
         """Make every claimed delivery due now: for the only owner of the store, when it starts. How many."""
 
+    async def newest(self) -> int | None:
+        """When the last delivery came into the queue."""
+
+    async def catch_up(self, now: int) -> int:
+        """Make due now what waits, but for what is claimed or scheduled: the clock was set back. How many."""
+
     async def start_attempts(self, rows: Sequence[Attempt]) -> None: ...
     async def finish_attempt(self, row: Attempt) -> None: ...
     async def open_attempt(self, delivery_id: str) -> Attempt | None:

@@ -68,6 +68,14 @@ UPDATE deliveries SET due_at = :lease_until WHERE tenant_id = :tenant_id AND id 
 -- When the next row of any tenant is due.
 SELECT min(due_at) FROM deliveries WHERE {open};
 
+-- newest()
+-- When the last one of any tenant came into the queue.
+SELECT created_at FROM deliveries WHERE seq = (SELECT max(seq) FROM deliveries);
+
+-- catch_up(now)
+-- What waits, of any tenant, is due now, but for what is taken or was scheduled by somebody: the clock was set back.
+UPDATE deliveries SET due_at = :now WHERE {open} AND status <> 'scheduled' AND leased = 0 AND due_at > :now;
+
 -- release(now)
 -- Every row that is taken, of any tenant, is due now: whoever took it died with the server that ran before.
 UPDATE deliveries SET due_at = :now, leased = 0 WHERE leased = 1;

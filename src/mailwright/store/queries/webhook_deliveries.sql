@@ -54,6 +54,10 @@ WHERE tenant_id = :tenant_id AND id = :id AND fence = :fence;
 UPDATE webhook_deliveries SET due_at = :now
 WHERE webhook_id = :webhook_id AND +tenant_id = :tenant_id AND status = 'pending' AND leased = 0 AND due_at > :now;
 
+-- catch_up(now)
+-- What waits, of any tenant, is due now, but for what is taken: the clock was set back.
+UPDATE webhook_deliveries SET due_at = :now WHERE status = 'pending' AND leased = 0 AND due_at > :now;
+
 -- release(now)
 -- Every row that is taken, of any tenant, is due now: whoever took it died with the server that ran before.
 UPDATE webhook_deliveries SET due_at = :now, leased = 0 WHERE leased = 1;

@@ -101,6 +101,16 @@ class Deliveries:
         self._db.notes.topics.add(Topic.QUEUE)
         return await self._db.run(_SQL["release"], (now,))
 
+    async def newest(self) -> int | None:
+        """When the last delivery came into the queue."""
+        row = await self._db.one(_SQL["newest"], ())
+        return row[0] if row else None
+
+    async def catch_up(self, now: int) -> int:
+        """Make due now what waits."""
+        self._db.notes.topics.add(Topic.QUEUE)
+        return await self._db.run(_SQL["catch_up"], (now,))
+
     async def start_attempts(self, rows: Sequence[Attempt]) -> None:
         """Note that tries begin."""
         await self._db.many(_ATTEMPTS["add"], [ATTEMPT.encode(row) for row in rows])

@@ -73,6 +73,11 @@ class Webhooks(ClientRows[Webhook]):
         self._db.notes.topics.add(Topic.WEBHOOKS)
         return await self._db.run(_DELIVERIES["release"], (now,))
 
+    async def catch_up(self, now: int) -> int:
+        """Make due now what waits."""
+        self._db.notes.topics.add(Topic.WEBHOOKS)
+        return await self._db.run(_DELIVERIES["catch_up"], (now,))
+
     async def next_due(self) -> int | None:
         """When the next delivery is due."""
         row = await self._db.one(_DELIVERIES["next_due"], ())

@@ -125,6 +125,19 @@ class Queue:
             self._leased.drop(row.id)
         return len(claimed)
 
+    async def newest(self) -> int | None:
+        """When the last delivery came into the queue."""
+        return next((row.created_at for row in reversed(list(self._rows))), None)
+
+    async def catch_up(self, now: int) -> int:
+        """Make due now what waits."""
+        self._journal.topics.add(Topic.QUEUE)
+        waits = (MessageStatus.QUEUED, MessageStatus.DEFERRED)
+        waiting = [row for row in self._rows if row.status in waits and not self._leased.get(row.id) and row.due_at > now]
+        for row in waiting:
+            self._rows.set(row.id, replace(row, due_at=now))
+        return len(waiting)
+
     async def start_attempts(self, rows: Sequence[Attempt]) -> None:
         """Note that tries begin."""
         for row in rows:
@@ -229,6 +242,16 @@ class Webhooks(Table[Webhook]):
             self._deliveries.set(row.id, replace(row, due_at=now))
             self._leased.drop(row.id)
         return len(claimed)
+
+    async def catch_up(self, now: int) -> int:
+        """Make due now what waits."""
+        self.journal.topics.add(Topic.WEBHOOKS)
+        waiting = [
+            row for row in self._deliveries if row.status == "pending" and not self._leased.get(row.id) and row.due_at > now
+        ]
+        for row in waiting:
+            self._deliveries.set(row.id, replace(row, due_at=now))
+        return len(waiting)
 
     async def next_due(self) -> int | None:
         """When the next delivery is due."""
