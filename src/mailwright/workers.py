@@ -299,7 +299,10 @@ async def watch_clock(ports: Ports, stop: asyncio.Event) -> None:
     async def turn(stop: asyncio.Event) -> None:
         nonlocal before, again
         now = ports.clock.now()
-        again = TWICE if now < (before or await ports.store.read(lambda tx: tx.queue.newest()) or 0) else max(0, again - 1)
+        if not before:
+            newest = await ports.store.read(lambda tx: tx.queue.newest())
+            before = newest or now
+        again = TWICE if now < before else max(0, again - 1)
         before = now
         if again:
             await ports.store.write(lambda tx: tx.queue.catch_up(now))

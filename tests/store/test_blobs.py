@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 from pathlib import Path
 
@@ -30,6 +31,19 @@ async def test_bytes_in_are_bytes_out(store: Store, raw: bytes) -> None:
     found = await store.blobs.open("blb_1")
     assert raw == bytes(found)
     assert raw[5:9] == found[5:9]
+
+
+async def test_a_disk_that_does_not_let_go_of_a_file_is_no_trouble_for_who_wanted_it_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sick(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    spool = store.blobs.spool()
+    spool.write(LARGE)
+    monkeypatch.setattr(Path, "unlink", sick)
+    spool.discard()
+    assert 0 == len(spool.raw())
 
 
 @pytest.mark.parametrize("raw", [SMALL, LARGE], ids=["small", "large"])

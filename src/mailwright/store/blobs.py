@@ -13,6 +13,7 @@ import mmap
 import os
 import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from mailwright.faults import Point, passes
@@ -102,9 +103,10 @@ class FileSpool:
         self._close()
 
     def discard(self) -> None:
-        """Forget it, and its temporary file."""
+        """Forget it, and its temporary file; one that a sick disk does not let go of stays for the sweep."""
         if self._path:
-            Path(self._path).unlink(missing_ok=True)
+            with suppress(OSError):
+                Path(self._path).unlink()
             self._path = ""
         self._close()
         self._chunks = []
@@ -112,7 +114,8 @@ class FileSpool:
 
     def _close(self) -> None:
         if self._file is not None:
-            os.close(self._file)
+            with suppress(OSError):  # its number is free all the same
+                os.close(self._file)
             self._file = None
 
     def __del__(self) -> None:
