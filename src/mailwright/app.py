@@ -349,7 +349,7 @@ async def _serve_api(
             origins=chosen.mcp.origins,
             authorization_servers=chosen.mcp.authorization_servers,
             requests=chosen.limits.requests,
-            count=application.state.count,
+            count=application.count,
         ),
     )
     settings = uvicorn.Config(

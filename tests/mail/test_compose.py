@@ -285,6 +285,16 @@ def test_a_long_line_is_broken_softly() -> None:
     assert text == text_of(leaves(raw)[0])
 
 
+@pytest.mark.parametrize("end", [" ", "é ", "=", ".", ""])
+def test_no_line_of_quoted_printable_is_longer_than_76_octets(end: str) -> None:
+    """RFC 2045 §6.7 (5), where a blank or an octet that is written as three ends a full line."""
+    text = "\n".join("x" * size + end for size in (*range(70, 80), *range(145, 156), 1200))
+    raw = compose(replace(PLAIN, text=text))
+    assert b"quoted-printable" in raw
+    assert 76 >= max(map(len, raw.split(b"\r\n")[8:]))
+    assert text == text_of(leaves(raw)[0])
+
+
 CHARS = st.characters(exclude_categories=["Cs"])
 BODY = (
     st.text(CHARS, max_size=150) | st.text("From \n\r.é=日-", max_size=150) | st.text("ab =", max_size=40).map(lambda t: t * 40)

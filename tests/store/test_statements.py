@@ -156,7 +156,7 @@ def test_every_statement_is_run_by_the_table_of_its_noun_and_every_one_run_is_th
     for path in (FOLDER / "tables").glob("*.py"):
         source = path.read_text()
         names = set(re.findall(r'(?:_[A-Z]+|self\._sql)\["(\w+)"\]', source))
-        names |= set(re.findall(r'self\._(?:one|all|changed)\(\s*"(\w+)"', source))
+        names |= set(re.findall(r'self\._(?:one|known|all|changed)\(\s*"(\w+)"', source))
         used[path.stem] = names
     used["snapshot"] = set(re.findall(r'_AUDIT\["(\w+)"\]', (FOLDER / "sqlite/snapshot.py").read_text()))
     everywhere = set().union(*used.values())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from mailwright.core.ports import Script, Tx
+from mailwright.store.kept import Kept
 from mailwright.store.rows import Value
 from mailwright.store.statements import Statement
 
@@ -38,6 +39,7 @@ class Database(Protocol):
     """One connection inside one transaction."""
 
     notes: Notes
+    kept: Kept | None  # where rows that seldom change need not be read each time
 
     async def one(self, statement: Statement, values: Sequence[Value]) -> Found | None:
         """The first row, if any."""

@@ -9,13 +9,12 @@ from typing import Any, TypeVar
 import httpx2
 import pytest
 import structlog
-from starlette.applications import Starlette
 
 from mailwright.core import accounts, agents, identity, mailboxes, receiving
 from mailwright.core.model import Alignment, Domain, KeyState, Mailbox, OversightMode, Role
 from mailwright.core.ports import Ports, Settings, Tx
 from mailwright.faces.rest import close, create_app
-from mailwright.faces.rest.application import Options
+from mailwright.faces.rest.application import Application, Options
 from mailwright.faces.rest.streaming import Pace
 from mailwright.mail.questions import Asks, Zone, answer
 from mailwright.testing.clock import CountingIds, ManualClock
@@ -60,7 +59,7 @@ class World:
 
     ports: Ports
     clock: ManualClock
-    app: Starlette
+    app: Application
     http: httpx2.AsyncClient
     ours: House
     theirs: House

@@ -350,7 +350,7 @@ async def test_a_key_has_a_number_of_streams_and_no_more(world, monkeypatch):
             assert (429, "rate_limited") == (found.status_code, found.json()["error"]["code"])
             assert "30" == found.headers["retry-after"]
         async with asyncio.timeout(5):
-            while world.app.state.bell.streams:  # noqa: ASYNC110
+            while world.app.bell.streams:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 

@@ -47,7 +47,7 @@ class Mailboxes(Table[Mailbox], Protocol):
         """The tenant's mailbox of that address, case-insensitively."""
 
     async def advance(self, mailbox_id: str, uids: int) -> tuple[int, int]:
-        """Take `uids` UIDs and one MODSEQ: the first new UID and the new MODSEQ (I8)."""
+        """Take `uids` UIDs and one MODSEQ: the first new UID and the new MODSEQ (I8). `get` may tell older ones for a while."""
 
     async def advanced(self, tenant_id: str, id: str) -> Mailbox | None:
         """Take one UID and one MODSEQ, and get the mailbox as it is then: the UID is the one before its `uid_next`."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -11,8 +10,6 @@ from ipaddress import ip_network
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
-from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from mailwright.contract.operations import OPERATIONS
@@ -47,31 +44,41 @@ class Options:
     security_contact: str = ""  # a URI: whom to tell of a hole
 
 
-def create_app(ports: Ports, options: Options | None = None) -> Starlette:
-    """The application. Its lifespan may be used or not: nothing is opened before it is needed."""
+class Application:
+    """The face as an ASGI application. Its lifespan may be used or not: nothing is opened before it is needed."""
+
+    def __init__(self, desk: Desk) -> None:
+        """With what all requests share."""
+        self._desk = desk
+        self.bell = desk.bell
+        self.count = desk.metrics.count  # for what is mounted beside this face
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        match scope["type"]:
+            case "http":
+                await serve(self._desk, scope, receive, send)
+            case "lifespan":
+                await self._live(receive, send)
+            case _:  # there are no web sockets here
+                await send({"type": "websocket.close", "code": 1000})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        self.bell.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def create_app(ports: Ports, options: Options | None = None) -> Application:
+    """The application."""
     chosen = options or Options()
     registry = chosen.registry or CollectorRegistry()
     networks = tuple(ip_network(one, strict=False) for one in chosen.metrics_from)
     bell = Bell(ports.store, chosen.pace)
     extra = [("GET", page.path, page.page) for page in _pages(ports, registry, chosen)]
     routes, budget = tree([*_routes(), *extra]), Budget(chosen.body_memory)
-    desk = Desk(ports, routes, metrics(registry), bell, budget, limit=chosen.requests, networks=networks)
-
-    async def face(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await serve(desk, scope, receive, send)
-        else:  # there are no web sockets here
-            await send({"type": "websocket.close", "code": 1000})
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        yield
-        bell.close()
-
-    app = Starlette(routes=[Mount("/", app=face)], lifespan=lifespan)
-    app.state.bell = bell
-    app.state.count = desk.metrics.count  # for what is mounted beside this face
-    return app
+    return Application(Desk(ports, routes, metrics(registry), bell, budget, limit=chosen.requests, networks=networks))
 
 
 @cache
@@ -82,9 +89,9 @@ def _routes() -> tuple[tuple[str, str, Route | Page], ...]:
     return (*ours, *theirs)
 
 
-def close(app: Starlette) -> None:
+def close(app: Application) -> None:
     """End the open streams and long polls: call it when the server is told to stop, before it waits for its connections."""
-    app.state.bell.close()
+    app.bell.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from mailwright.mail.compose.fields import ascii_name, parameter_field
 MAX_LINE = 998  # octets, RFC 5322 §2.1.1
 _ASCII = bytes(range(128))
 _CLEAN = b"\t\n" + bytes(range(0x20, 0x7F))
+QP_LINE = 76  # octets, RFC 2045 §6.7 (5)
+_LITERAL = b"\n" + bytes(octet for octet in range(0x20, 0x7F) if octet != ord("="))  # what needs no "=XX" within a line
 _PARAMETER = re.compile(r";[ ]*([^=; ]+)=(?:\"([^\"]*)\"|([^; ]+))")
 
 
@@ -94,9 +96,31 @@ def encode_text(content: bytes) -> tuple[str, bytes]:
 
 
 def _quoted_printable(content: bytes) -> bytes:
-    encoded = b"\n" + binascii.b2a_qp(content, istext=True)
+    """RFC 2045 §6.7, its lines ended by CRLF."""
+    if content.translate(None, _LITERAL):
+        lines = binascii.b2a_qp(content, istext=True).split(b"\n")
+        if max(map(len, lines)) > QP_LINE:  # a blank at the end of a full line
+            lines = [line if len(line) <= QP_LINE else line[:-3] + b"=\n" + line[-3:] for line in lines]
+    else:  # every octet may stand as it is: looking at each of them takes several times as long
+        lines = [_broken(line) for line in content.split(b"\n")]
+    encoded = b"\n" + b"\n".join(lines)
     # A "From " at the start of a line gets a ">" from old mailbox files, and no signature survives that (RFC 2049 §3).
     return encoded.replace(b"\nFrom ", b"\n=46rom =\n")[1:].replace(b"\n", b"\r\n")
+
+
+def _broken(line: bytes) -> bytes:
+    """A line of octets that may stand as they are: with soft breaks (5), and nothing at its end that gets lost (3)."""
+    last = b""
+    if line.endswith(b" ") or line == b".":
+        line, last = line[:-1], b"=%02X" % line[-1]
+    if len(line) + len(last) <= QP_LINE:
+        return line + last
+    cuts = range(0, len(line) - QP_LINE, QP_LINE - 1)
+    pieces = [*[line[at : at + QP_LINE - 1] for at in cuts], line[len(cuts) * (QP_LINE - 1) :]]
+    if len(pieces[-1]) + len(last) > QP_LINE:
+        rest = pieces.pop()
+        pieces += [rest[: QP_LINE - 4], rest[QP_LINE - 4 :]]
+    return b"=\n".join(pieces) + last
 
 
 def encode_base64(content: bytes) -> bytes:

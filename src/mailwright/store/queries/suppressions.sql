@@ -20,6 +20,10 @@ DELETE FROM suppressions WHERE tenant_id = :tenant_id AND id = :id;
 -- A tenant's suppressions by id, so that a page goes on even where its last row is gone.
 SELECT {columns} FROM suppressions WHERE tenant_id = :tenant_id AND id > :after ORDER BY id LIMIT :limit;
 
+-- of_address(tenant_id, address)
+-- The entry of one address.
+SELECT {columns} FROM suppressions WHERE tenant_id = :tenant_id AND address = :address;
+
 -- matching(tenant_id, addresses)
 -- Those of the addresses (a JSON list) that are on the tenant's list.
 SELECT {columns} FROM (SELECT value AS asked FROM json_each(:addresses))

@@ -8,6 +8,7 @@ import apsw
 
 from mailwright.core.ports import Taken
 from mailwright.store.database import Found, Notes
+from mailwright.store.kept import Kept
 from mailwright.store.rows import WHOLE, Value
 from mailwright.store.statements import Statement
 
@@ -17,9 +18,10 @@ _UNIQUE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, aps
 class Session:
     """`store.database.Database` over one connection."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
-        """Over this one; `live` is true while a transaction is open for a script."""
+    def __init__(self, connection: apsw.Connection, kept: Kept | None = None) -> None:
+        """Over this one; `live` is true while a script runs."""
         self.notes = Notes()
+        self.kept = kept
         self.live = False
         self.use(connection)
 
@@ -32,8 +34,11 @@ class Session:
         if not self.live:
             raise RuntimeError("the script is over, and so is its transaction")
         if not self._connection.in_transaction:
-            raise apsw.IOError("the transaction was lost")
+            self._begin()
         return self._cursor.execute(statement.sqlite, values)
+
+    def _begin(self) -> None:
+        raise apsw.IOError("the transaction was lost")
 
     async def one(self, statement: Statement, values: Sequence[Value]) -> Found | None:
         """The first row, if any."""
@@ -46,6 +51,8 @@ class Session:
 
     async def run(self, statement: Statement, values: Sequence[Value]) -> int:
         """How many rows were changed; raises Taken."""
+        if self.kept is not None:
+            self.kept.changes(statement.noun)
         try:
             self._execute(statement, values)
         except apsw.ConstraintError as error:
@@ -68,3 +75,16 @@ class Session:
         """A query of FTS5: all words, longer ones as beginnings too. Being letters and digits, they need no escaping."""
         terms = [f'"{word}"*' if len(word) >= WHOLE else f'"{word}"' for word in words]
         return " AND ".join([f'"{scope}"', *terms])
+
+
+class ReadingSession(Session):
+    """One that begins its transaction at the first statement: a script that finds all it needs among what is kept has none."""
+
+    def _begin(self) -> None:
+        self._cursor.execute("BEGIN")
+
+    def end(self) -> None:
+        """The script is over."""
+        self.live = False
+        if self._connection.in_transaction:
+            self._cursor.execute("ROLLBACK")

@@ -27,13 +27,14 @@ from mailwright.core.ports import Script, Spool
 from mailwright.mail.header import Raw
 from mailwright.store.blobs import BlobFolder, FileSpool, checked
 from mailwright.store.database import Notes, drive
+from mailwright.store.kept import Kept
 from mailwright.store.lock import FolderLock
 from mailwright.store.migrations import known, migrate
 from mailwright.store.sqlite.checkpoints import Checkpointer
 from mailwright.store.sqlite.checks import problems
 from mailwright.store.sqlite.connection import FILE, TROUBLE, MigrationRunner, busy, open_reader
 from mailwright.store.sqlite.options import Options
-from mailwright.store.sqlite.session import Session
+from mailwright.store.sqlite.session import ReadingSession
 from mailwright.store.sqlite.words import WordIndex
 from mailwright.store.sqlite.writer import Counters, Writer
 from mailwright.store.tables import Tables
@@ -48,17 +49,16 @@ STRAY_AGE = 3600.0  # seconds after which a file without a row belongs to nobody
 class Reader:
     """A connection that reads, one script at a time."""
 
-    def __init__(self, path: Path, patience: float = math.inf) -> None:
-        """To the database there; `patience` is how many seconds a script may take."""
+    def __init__(self, path: Path, patience: float = math.inf, kept: Kept | None = None) -> None:
+        """To the database there; `patience` is how many seconds a script may take, `kept` what need not be read again."""
         self.connection = open_reader(path)
         self.closed = False
         self._patience = patience
         self._deadline = math.inf
         if patience < math.inf:
             self.connection.set_progress_handler(lambda: monotonic() > self._deadline, STEPS)
-        self._session = Session(self.connection)
+        self._session = ReadingSession(self.connection, kept)
         self.tables = Tables(self._session)
-        self._control = self.connection.cursor()
 
     def run(self, script: Script[T]) -> T:
         """Run the script on one state of the database; raises StorageBusy."""
@@ -66,13 +66,11 @@ class Reader:
             raise StorageBusy(details={"reason": "closed"})
         self._deadline = monotonic() + self._patience
         try:
-            self._control.execute("BEGIN")
             self._session.live = True
             try:
                 return drive(script, self.tables)
             finally:
-                self._session.live = False
-                self._control.execute("ROLLBACK")
+                self._session.end()
         except apsw.ReadOnlyError as error:
             raise RuntimeError("a reading script may not write") from error
         except apsw.InterruptError as error:
@@ -110,7 +108,7 @@ class SqliteStore:
         self._checkpointer.watch(self._writer.connection)
         self._writer.on_connect = self._checkpointer.watch
         self._writer.after_commit = self._in_commit_thread
-        self._reader = Reader(path)
+        self._reader = Reader(path, kept=self._writer.kept)
         self._writer.words = WordIndex(self._reader.run(lambda tx: self._reader.tables.message_rows.unindexed()))
         self._readers: queue.SimpleQueue[Reader] = queue.SimpleQueue()
         for _ in range(options.browsers):

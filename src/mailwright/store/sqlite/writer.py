@@ -27,6 +27,7 @@ from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Script
 from mailwright.faults import Point, passes
 from mailwright.store.database import Notes, drive
+from mailwright.store.kept import Kept
 from mailwright.store.sqlite.connection import TROUBLE, busy, open_writer
 from mailwright.store.sqlite.options import Options
 from mailwright.store.sqlite.session import Session
@@ -93,7 +94,8 @@ class Writer:
         self._committed = committed
         self._loop = asyncio.get_running_loop()
         self._connection: apsw.Connection | None = open_writer(path, options)
-        self._session = Session(self._connection)
+        self.kept = Kept()
+        self._session = Session(self._connection, self.kept)
         self._control = self._connection.cursor()
         self._tx = Tables(self._session)
         self._ready: SimpleQueue[_Group | None] = SimpleQueue()
@@ -284,6 +286,7 @@ class Writer:
     def _finish(self, group: _Group) -> None:
         self.counters.writes += len(group.works)
         self.trouble = None
+        self.kept.settle()
         self.words.done(group.words)
         for work in group.works:
             work.tell()
@@ -316,6 +319,7 @@ class Writer:
             work.tell()
 
     def _roll_back(self) -> None:
+        self.kept.settle()
         if self._connection is None:
             return
         try:

@@ -7,7 +7,7 @@ from mailwright.core.ports import Taken
 from mailwright.store.database import Database
 from mailwright.store.rows import AGENT, DOMAIN, KEY, MAILBOX, TENANT
 from mailwright.store.statements import load
-from mailwright.store.tables.base import ClientRows, NamedRows
+from mailwright.store.tables.base import KeptRows, NamedRows
 
 _TENANTS = load("tenants", TENANT.columns)
 _KEYS = load("keys", KEY.columns)
@@ -47,14 +47,14 @@ class Keys(NamedRows[ApiKey]):
 
     async def by_hash(self, secret_hash: str) -> ApiKey | None:
         """The key of that hash, of any tenant."""
-        return await self._one("by_hash", secret_hash)
+        return await self._known("by_hash", secret_hash)
 
     async def touch(self, key_id: str, at: int) -> None:
         """Note that the key was used."""
         await self._db.run(self._sql["touch"], (key_id, at))
 
 
-class Domains(ClientRows[Domain]):
+class Domains(KeptRows[Domain]):
     """`core.ports.Domains`."""
 
     def __init__(self, db: Database) -> None:
@@ -63,14 +63,14 @@ class Domains(ClientRows[Domain]):
 
     async def by_name(self, name: str) -> Domain | None:
         """The domain that owns the name, of any tenant."""
-        return await self._one("by_name", name)
+        return await self._known("by_name", name)
 
     async def named(self, tenant_id: str, name: str) -> Domain | None:
         """The tenant's row of that name."""
         return await self._one("named", tenant_id, name)
 
 
-class Agents(ClientRows[Agent]):
+class Agents(KeptRows[Agent]):
     """`core.ports.Agents`."""
 
     def __init__(self, db: Database) -> None:
@@ -82,7 +82,7 @@ class Agents(ClientRows[Agent]):
         return await self._all("of_id", name) + await self._all("named", name)
 
 
-class Mailboxes(ClientRows[Mailbox]):
+class Mailboxes(KeptRows[Mailbox]):
     """`core.ports.Mailboxes`."""
 
     def __init__(self, db: Database) -> None:

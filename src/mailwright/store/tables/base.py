@@ -74,6 +74,17 @@ class Rows(Generic[Row]):
         row = await self._db.one(self._sql[name], values)
         return None if row is None else self._shape.decode(row)
 
+    async def _known(self, name: str, *values: str | int | None) -> Row | None:
+        """As `_one`, from what is kept where that is known already."""
+        statement, kept = self._sql[name], self._db.kept
+        rows = kept.of(statement.noun) if kept is not None else None
+        if rows is None:
+            return await self._one(name, *values)
+        row: Row | None = rows.get((name, *values))
+        if row is None and (row := await self._one(name, *values)) is not None:
+            rows[name, *values] = row
+        return row
+
     async def _all(self, name: str, *values: str | int | None) -> list[Row]:
         decode = self._shape.decode
         return [decode(row) for row in await self._db.all(self._sql[name], values)]
@@ -93,3 +104,11 @@ class ClientRows(NamedRows[Row]):
     async def by_client_id(self, tenant_id: str, client_id: str) -> Row | None:
         """The row that was made under this client_id."""
         return await self._one("by_client_id", tenant_id, client_id)
+
+
+class KeptRows(ClientRows[Row]):
+    """Such rows of a noun that is among `store.kept.NOUNS`."""
+
+    async def get(self, tenant_id: str, id: str) -> Row | None:
+        """The row, if it is of that tenant."""
+        return await self._known("get", tenant_id, id)
