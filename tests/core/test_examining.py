@@ -208,6 +208,18 @@ def test_S11_whoever_is_refused_for_it_is_told_what_is_wrong(trick, why):
     assert why == refused.value.message
 
 
+@pytest.mark.parametrize("between", [b"X: y\r\n" * 1000, b"X: " + b"a\r\n " * 70_000 + b"\r\n"], ids=["fields", "octets"])
+def test_s11_s18_a_second_author_behind_what_is_read_of_a_header_gets_nowhere(between):
+    with pytest.raises(UnusableMessage, match="header is longer"):
+        look(b"From: bob@there.example\r\n" + between + b"From: eve@quiet.example\r\n\r\nx\r\n")
+    with pytest.raises(UnusableMessage):
+        look(b"From: bob@there.example\r\n" + between + b"\r\nx\r\n")
+
+
+def test_a_header_of_a_thousand_fields_is_read():
+    assert "bob@there.example" == look(b"From: bob@there.example\r\n" + b"X: y\r\n" * 999 + b"\r\nx\r\n").from_address
+
+
 @pytest.mark.parametrize(
     ("value", "author"),
     [

@@ -305,8 +305,8 @@ class MailLoop(Refusal):
 
 
 class UnusableMessage(Refusal):
-    """The message is not one that can be attributed: it has no single, readable From address."""
+    """The message is not one that can be attributed: it has no single, readable From address, or too long a header."""
 
     code = "unusable_message"
     kind = Kind.INVALID
-    fix = "Send exactly one From field with one address (RFC 5322 §3.6)."
+    fix = "Send exactly one From field with one address (RFC 5322 §3.6), in a header of at most 1,000 fields and 256 KB."

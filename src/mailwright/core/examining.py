@@ -21,7 +21,7 @@ from mailwright.core.model import Json
 from mailwright.mail import mime
 from mailwright.mail.address import Address, AddressList, parse_address_list
 from mailwright.mail.dsn import is_automatic
-from mailwright.mail.header import Header, Raw, parse_header
+from mailwright.mail.header import MAX_FIELDS, MAX_HEADER, Header, Raw, parse_header
 from mailwright.mail.questions import Asks, together
 from mailwright.mail.received import LOOP_MARKER
 from mailwright.mail.references import MessageIds, message_ids
@@ -34,6 +34,7 @@ from mailwright.mailauth.summary import summary
 from mailwright.values import dataclass
 
 READ = 4 * EVENT_TEXT  # bytes, of which that many characters are made in any script
+_UNREAD = frozenset(["too-long", "too-many-fields"])  # defects of a header of which the rest was not looked at
 _SPECIAL = re.compile(r"[()<>\\;]")
 _date = lru_cache(maxsize=4)(formatdate)  # of this second, for all messages that come in it
 _ip = lru_cache(maxsize=1024)(ip_address)
@@ -166,6 +167,9 @@ def refuse_loops(header: Header, limit: int, own: Sequence[str]) -> None:
 
 
 def _author(header: Header) -> Address:
+    # S18: whatever stands behind what we read would be shown by others, and judged by nobody.
+    if not _UNREAD.isdisjoint(header.defects):
+        raise UnusableMessage(f"The header is longer than {MAX_HEADER // 1024} KB, or has more than {MAX_FIELDS} fields.")
     # DM-12: without exactly one author there is nobody to authenticate; readers would disagree on whom to show (S11).
     fields = header.all("from")
     if len(fields) != 1:
