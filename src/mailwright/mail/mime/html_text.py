@@ -13,15 +13,14 @@ import html
 import re
 from dataclasses import dataclass, field
 
+from mailwright.mail.mime import unseen
+
 MAX_QUOTES = 10  # "> " marks before a line
 MAX_SKIPPED_TAGS = 3  # failed tries to read quoted attributes before quotes are no longer looked at
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:-]{0,30})")
 _TAG_END = re.compile(r"[^>\"']*+(?:\"[^\"]*+\"[^>\"']*+|'[^']*+'[^>\"']*+)*+>")
 _ATTRIBUTE = re.compile(r"([A-Za-z-]{1,30})\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
-_HIDDEN_STYLE = re.compile(
-    r"display:none|visibility:hidden|mso-hide:all|font-size:0(?:px|pt|em|rem|%)?(?:;|!|$)|max-height:0|opacity:0(?:;|!|$)"
-)
 _HIDDEN_ATTRIBUTE = re.compile(r"\shidden(?:$|[\s=/])")
 _VALUES = re.compile(r"\"[^\"]*+\"|'[^']*+'")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
@@ -59,19 +58,20 @@ def html_to_text(source: str, limit: int = 256 * 1024) -> str:
     source = source[:limit].replace("\0", "")
     out = _Output(limit + 1000)
     hidden, depth = "", 0  # the element whose content is left out, and how many of its name are open
+    faint = unseen.Faint()
     tries = MAX_SKIPPED_TAGS
     at, last = 0, source.rfind(">")
     while at < len(source) and out.size < out.limit:
         opening = source.find("<", at)
         end_of_text = len(source) if opening < 0 else opening
-        if not hidden and end_of_text > at:
+        if not hidden and end_of_text > at and not faint.now:
             _write(out, source[at:end_of_text])
         if opening < 0:
             break
         match = _TAG.match(source, opening)
         if match is None or opening > last:
             at = _skip_markup(source, opening)
-            if at == opening + 1 and not hidden:
+            if at == opening + 1 and not (hidden or faint.now):
                 _write(out, "<")
             continue
         end_match = _TAG_END.match(source, match.end()) if tries else None
@@ -89,12 +89,19 @@ def html_to_text(source: str, limit: int = 256 * 1024) -> str:
                 hidden = hidden if depth else ""
         elif not closing and name in _RAW:
             at = _after_raw(source, at, name)
-        elif not closing and name not in _VOID and (name in _DROPPED or _is_hidden(attributes)):
+        elif not closing and name not in _VOID and (name in _DROPPED or _has_hidden(attributes)):
             hidden, depth = name, 1
         else:
+            if closing:
+                faint.close(name, name in _BLOCKS)
+            elif (look := unseen.look(attributes)).hidden:
+                hidden, depth = ("", 0) if name in _VOID else (name, 1)
+                continue
+            elif name not in _VOID:
+                faint.open(name, look.faint, name in _BLOCKS)
             _element(out, name, closing, attributes)
     _end_line(out)
-    return "\n".join(out.lines).strip("\n")
+    return unseen.without_shapeless("\n".join(out.lines).strip("\n"))
 
 
 def _skip_markup(source: str, at: int) -> int:
@@ -117,13 +124,9 @@ def _after_raw(source: str, at: int, name: str) -> int:
 _RAW_ENDS = {name: re.compile(rf"</{name}", re.IGNORECASE) for name in _RAW}
 
 
-def _is_hidden(attributes: str) -> bool:
-    if not attributes or attributes.isspace():
-        return False
+def _has_hidden(attributes: str) -> bool:
     lower = attributes.lower()
-    if "hidden" in lower and _HIDDEN_ATTRIBUTE.search(_VALUES.sub("", lower)):
-        return True
-    return "style" in lower and _HIDDEN_STYLE.search("".join(lower.split()).replace("'", ";").replace('"', ";")) is not None
+    return "hidden" in lower and _HIDDEN_ATTRIBUTE.search(_VALUES.sub("", lower)) is not None
 
 
 def _element(out: _Output, name: str, closing: bool, attributes: str) -> None:
@@ -133,7 +136,7 @@ def _element(out: _Output, name: str, closing: bool, attributes: str) -> None:
         _link(out, closing, attributes)
     elif name == "img":
         alt = _attribute(attributes, "alt").strip()
-        if alt:
+        if alt and not {_attribute(attributes, "width"), _attribute(attributes, "height")} & {"0", "1"}:
             _write(out, alt)
     elif name in ("td", "th"):
         out.space = True

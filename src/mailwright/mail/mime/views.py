@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from mailwright.mail.mime.html_text import html_to_text
 from mailwright.mail.mime.model import MimeDefect, Part
+from mailwright.mail.mime.unseen import without_shapeless
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ def read_text(part: Part, limit: int) -> tuple[str, bool]:
         if limit <= 0:
             return "\n".join(texts), True
         source, longer = part_text(shown, limit)
-        text = html_to_text(source, limit) if shown.subtype == "html" else source
+        text = html_to_text(source, limit) if shown.subtype == "html" else without_shapeless(source)
         cut = cut or longer or (shown.subtype == "html" and len(text) >= limit)
         texts.append(text)
         limit -= len(source)
