@@ -159,6 +159,11 @@ def test_where_the_report_has_no_diagnostic_the_words_for_people_have() -> None:
         ("could not be delivered to bob@there.example: retry timeout exceeded", [("bob@there.example", "", Class.SOFT, False)]),
         ("Unable to deliver message to: <bob@there.example>\nmailbox is full", [("bob@there.example", "", Class.QUOTA, False)]),
         (
+            "Your message\n\n  To: list@x.example\n\ndid not reach the following recipient(s):\n\n"
+            "c=US;a= ;p=There;dda:SMTP=bob@there.example; on Fri, 4 Oct 2002\n    Unknown recipient\n",
+            [("bob@there.example", "", Class.HARD, True)],
+        ),
+        (
             "Delivery failed.\nFinal-Recipient: rfc822; bob@there.example\nAction: failed\nStatus: 5.1.1\n",
             [("bob@there.example", "5.1.1", Class.HARD, True)],
         ),
@@ -167,6 +172,56 @@ def test_where_the_report_has_no_diagnostic_the_words_for_people_have() -> None:
 def test_a_bounce_in_words_alone_is_read(words: str, expected: list[Any]) -> None:
     copy = "\n--- Below this line is a copy of the message.\n\nReceived: from x\nTo: other@x.example\n\n<no@body.example>\n"
     assert expected == told(DAEMON + words + copy)
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("\u90ae\u4ef6", "\u65e0\u6cd5\n\n<bob@there.example>:\n\n<eve@there.example>:\n"),
+        ("Processing error", "Intended recipient: bob@there.example\n\nThe mail has been returned because of an error.\n"),
+        ("Mail delivery warning", 'Delivery of email to this address\n\n"bob@there.example"\n\nhas been postponed.\n'),
+    ],
+)
+def test_a_daemon_of_few_words_is_understood(subject: str, words: str) -> None:
+    found = reading(f"From: MAILER-DAEMON@there.example\nSubject: {subject}\n\n{words}")
+    assert (Kind.BOUNCE, "bob@there.example") == (found.kind, found.recipients[0].address)
+
+
+RECEIPT = """From: bob@there.example
+Subject: Automatically rejected mail
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=disposition-notification; boundary=b
+
+--b
+
+Your message was rejected: the mailbox is full
+--b
+Content-Type: message/disposition-notification
+
+Final-Recipient: rfc822; bob@there.example
+Disposition: %s
+
+--b--
+"""
+
+
+@pytest.mark.parametrize(
+    ("disposition", "expected"),
+    [
+        ("automatic-action/MDN-sent-automatically; deleted", [("bob@there.example", "", Class.QUOTA, False)]),
+        ("manual-action/MDN-sent-manually; deleted", []),
+        ("automatic-action/MDN-sent-automatically; displayed", []),
+    ],
+)
+def test_a_receipt_that_the_receivers_rules_refused_it_is_a_bounce(disposition: str, expected: list[Any]) -> None:
+    """RFC 5429 §2.2: how a mail filter says no after it took the message."""
+    text = RECEIPT % disposition
+    assert (expected, Kind.BOUNCE if expected else Kind.REPORT) == (told(text), reading(text).kind)
+
+
+def test_a_recipient_whom_only_that_host_knows_is_told_as_the_sender_wrote_him() -> None:
+    text = DSN % ("", "Original-Recipient: rfc822; bob@there.example\nAction: failed\nStatus: 5.1.1")
+    assert "bob@there.example" == told(text.replace("rfc822; bob@there.example", "rfc822; bob@inner-daemon", 1))[0][0]
 
 
 def test_the_header_field_that_names_recipients_is_believed_first() -> None:

@@ -21,10 +21,12 @@ from mailwright.mail.bounces.signs import ENOUGH, is_answer, signs_in, signs_of,
 from mailwright.mail.bounces.words import failed, own_words, said_of
 from mailwright.mail.dsn import Action, Dsn, EnhancedStatus, RecipientStatus, parse_dsn, parse_status
 from mailwright.mail.dsn.read import parse_status_text
+from mailwright.mail.header import parse_header
 from mailwright.mail.mime import Part, leaves, part_text, walk
 
 MAX_TEXT = 64 * 1024
 MAX_RECIPIENTS = 200  # who are looked at
+MAX_ADDRESS = 320
 KEPT = 400  # characters of the words of a bounce that says nothing of whom it is about
 MAX_PARTS = 4  # of text that may hold a bounce's own words
 
@@ -44,7 +46,7 @@ def read(root: Part, mail_from: str | None = None) -> Reading:
             tuple(Bounced(one, "", complaint.feedback_type, _COMPLAINED) for one in complaint.recipients),
         )
     if _is_receipt(root):
-        return Reading(Kind.REPORT)
+        return _of_receipt(root)
     notice = notices.parse_notice(root)
     found = notice or _in_words(root, mail_from)
     if found is not None:
@@ -62,7 +64,9 @@ def _of_dsn(report: Dsn, root: Part) -> Reading:
 
 
 def _of_recipient(one: RecipientStatus, reporting_mta: str, told: dict[str, str], words: str) -> Bounced:
-    address = one.final_recipient if "@" in one.final_recipient else one.original_recipient or one.final_recipient
+    # A name without a dot is known to that host alone; the sender wrote to another.
+    known = "." in one.final_recipient.rpartition("@")[2] and "@" in one.final_recipient
+    address = one.final_recipient if known else one.original_recipient or one.final_recipient
     status, kind = one.cause, one.cause.kind if one.cause else 0
     if one.action in _ARRIVED or (kind == 2 and one.action is not Action.FAILED):
         return Bounced(address, str(status or ""), one.diagnostic, explain(f"250 {one.diagnostic}"))
@@ -76,6 +80,18 @@ def _of_recipient(one: RecipientStatus, reporting_mta: str, told: dict[str, str]
             explanation, bounce_class=Class.SOFT, action=Advice.RETRY, remedy="Nothing yet: it is being tried."
         )
     return Bounced(address, str(status or ""), said, explanation, final=not waiting)
+
+
+def _of_receipt(root: Part) -> Reading:
+    """A receipt tells what became of a message that arrived; or, RFC 5429 §2.2, that the receiver's own rules refused it."""
+    part = next((one for one in leaves(root) if one.content_type == "message/disposition-notification"), None)
+    fields = parse_header(part.decoded(MAX_TEXT).lstrip(b"\r\n")) if part else None
+    said = (fields.value("disposition") or "").lower().replace(" ", "") if fields else ""
+    recipient = (fields.value("final-recipient") or "").partition(";")[2].strip() if fields else ""
+    if "@" not in recipient or not (said.startswith("automatic-action/") and ";deleted" in said):
+        return Reading(Kind.REPORT)
+    words, _ = own_words("\n".join(_texts(root)))
+    return Reading(Kind.BOUNCE, (_of_words(recipient[:MAX_ADDRESS], dict(said_of(words, [recipient]))[recipient], words),))
 
 
 # --- without a standard form --------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ _NOBODY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply|sysadmin|adminis
 # The patterns from here on are for text in lower case, which is found several times faster than in any case.
 _SUBJECT = re.compile(
     r"undeliver|(?:non.?|un)deliver|returned (?:e?-?mail|to sender)|return(?:ing|ed) message"
-    r"|delivery (?:status|fail|problem|error|notification|has failed|report)"
+    r"|delivery (?:status|fail|problem|error|warning|notification|has failed|report)"
     r"|(?:mail|message)(?: delivery)?(?: has)? (?:fail|error)|failure (?:notice|delivery)|delivery failure"
     r"|could not be delivered|not delivered|error sending your mail|mail system error|delayed \d"
     r"|warning: (?:message|could not send)"
@@ -37,8 +37,10 @@ _FAILED = re.compile(
     r"|returned to (?:the )?sender|(?:error|trouble) [^\n]{0,60}(?:deliver|sending)|rejected by|transcript of session"
     r"|(?:failed|rejected|invalid|unknown) recipient|unknown user|user unknown|(?:final|invalid)[^\n]{0,20}user"
     r"|mail(?:box|folder) (?:is )?(?:full|over)|failure reason|could not deliver|failed after i sent|message expired"
-    r"|no valid recipients|送信できません|no pudo ser entregado",
+    r"|no valid recipients|(?:mail|message) (?:has been|was|is being) returned|(?:has|have) been postponed"
+    r"|送信できません|no pudo ser entregado",
 )
+_NAMED = re.compile(r"^[ \t]{0,4}<[^<>\s@]{1,64}@[^<>\s]{3,200}>:\s*$", re.MULTILINE)  # what follows is said of that address
 _DIRECT = re.compile(
     r"not be delivered to:?\s{0,4}<|unable to deliver (?:message )?to:?\s{0,4}<"
     r"|<[^>\s]{3,200}>:\s{0,4}[^\n]{0,200}\b[45]\d\d\b",
@@ -79,7 +81,12 @@ def signs_of(header: Header, mail_from: str | None) -> int:
 def signs_in(words: str) -> int:
     """In how many respects a text is that of a bounce."""
     words = words.lower()
-    return bool(_FAILED.search(words)) + bool(_SMTP_REPLY.search(words)) + 2 * bool(_DIRECT.search(words))
+    return (
+        bool(_FAILED.search(words))
+        + bool(_NAMED.search(words))
+        + bool(_SMTP_REPLY.search(words))
+        + 2 * bool(_DIRECT.search(words))
+    )
 
 
 def is_answer(header: Header, mail_from: str | None) -> bool:

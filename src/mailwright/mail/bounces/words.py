@@ -30,6 +30,11 @@ _AFTER_WORD = re.compile(
     rf"[ \t]{{0,4}}:?[ \t\n]{{0,4}}<?({_LOCAL}@{_DOMAIN})",
     re.IGNORECASE,
 )
+_FOLLOWING = re.compile(
+    r"following (?:recipient|address|user)[^\n]{0,40}:\s{1,20}[^\n@]{0,120}?"
+    rf"(?<![^\s<>()\[\]\\,;:\"'|=])([^\s<>()\[\]\\,;:@\"'|=]{{1,64}}@{_DOMAIN})",
+    re.IGNORECASE,
+)
 _COPY = re.compile(
     r"^[ \t]{0,4}(?:received|return-path|dkim-signature|x-received|arc-seal):[ \t]"
     r"|^[ \t>*_-]{0,80}(?:(?:this|below(?: this line)?|(?:included|enclosed|attached)(?: below)?)(?: is)? (?:a|the) copy "
@@ -72,7 +77,7 @@ def _addresses(header: Header, words: str, returned: str) -> Sequence[str]:
         return _distinct(named)
     back = {one.lower() for one in _ADDRESS.findall((header.value("to") or "")[:2000])}
     at_start = _distinct(_AT_LINE_START.findall(words))
-    for found in (at_start, _distinct(_AFTER_WORD.findall(words))):
+    for found in (at_start, _distinct(_FOLLOWING.findall(words)), _distinct(_AFTER_WORD.findall(words))):
         others = [one for one in found if one.lower() not in back]
         if others or (found and found is at_start):
             return others or found
