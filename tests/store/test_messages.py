@@ -53,8 +53,6 @@ async def test_a_put_replaces_everything(store: Store) -> None:
     )
     await store.write(lambda tx: tx.messages.put(changed))
     assert changed == await asking(store, lambda tx: tx.messages.get(OURS, MESSAGE.id))
-    assert changed == await asking(store, lambda tx: tx.messages.by_rfc_id("mbx_2", "<2@x>"))
-    assert await asking(store, lambda tx: tx.messages.by_rfc_id("mbx_1", MESSAGE.rfc_message_id)) is None
     with pytest.raises(KeyError):
         await store.write(lambda tx: tx.messages.put(replace(MESSAGE, id="msg_2")))
 
@@ -207,13 +205,6 @@ async def test_a_conversation_reads_from_its_beginning(store: Store) -> None:
     await adding(store, "messages", *rows)
     assert ["1", "3", "4"] == ids(await asking(store, lambda tx: tx.messages.of_thread(OURS, "thr_1", 9)))
     assert ["1", "3"] == ids(await asking(store, lambda tx: tx.messages.of_thread(OURS, "thr_1", 2)))
-
-
-async def test_a_message_id_is_looked_for_in_one_mailbox_and_the_first_wins(store: Store) -> None:
-    await adding(store, "messages", *numbered(MESSAGE, 2), replace(MESSAGE, id="msg_3", mailbox_id="mbx_2"))
-    assert ["1"] == ids([await asking(store, lambda tx: tx.messages.by_rfc_id("mbx_1", MESSAGE.rfc_message_id))])
-    assert ["3"] == ids([await asking(store, lambda tx: tx.messages.by_rfc_id("mbx_2", MESSAGE.rfc_message_id))])
-    assert await asking(store, lambda tx: tx.messages.by_rfc_id("mbx_3", MESSAGE.rfc_message_id)) is None
 
 
 async def test_what_a_mailbox_forwarded_lately_is_counted(store: Store) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -44,8 +43,9 @@ async def record(
     """
     last, previous = await tx.audit.head() or (-1, GENESIS)
     concerned = _concerning(of) if of is not None else await _concerned(tx, caller, subject)
-    draft = AuditEntry(last + 1, caller.tenant_id, ports.clock.now(), caller.actor, action, subject, data or {}, "", *concerned)
-    await tx.audit.append(replace(draft, hash=entry_hash(previous, draft)))
+    done = (last + 1, caller.tenant_id, ports.clock.now(), caller.actor, action, subject, data or {})
+    hash = entry_hash(previous, AuditEntry(*done, "", *concerned))
+    await tx.audit.append(AuditEntry(*done, hash, *concerned))
 
 
 Concerned = tuple[str | None, str | None, str | None]  # agent, mailbox, domain

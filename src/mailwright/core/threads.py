@@ -52,19 +52,19 @@ async def join(tx: Tx, ports: Ports, mailbox: Mailbox, new: Joining, thread_id: 
         thread_id = choose_thread(candidates, arrival)
     thread = await tx.threads.get(mailbox.tenant_id, thread_id) if thread_id else None
     if thread is None:
-        empty = Thread(
+        shown = not new.withheld
+        thread = Thread(
             id=ports.ids.new("thr"),
             tenant_id=mailbox.tenant_id,
             mailbox_id=mailbox.id,
-            subject="",
+            subject=new.subject if shown else "",
             base_subject=subject.base,
-            participants=(),
-            message_count=0,
-            preview="",
+            participants=_people((new.header_from, *new.others)) if shown else (),
+            message_count=1 if shown else 0,
+            preview=new.preview if shown else "",
             created_at=new.at,
             last_at=new.at,
         )
-        thread = empty if new.withheld else _grown(empty, new)
         await tx.threads.add(thread)
     elif not new.withheld:
         thread = _grown(thread, new)

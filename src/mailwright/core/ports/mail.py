@@ -27,7 +27,6 @@ class MessageFilter:
 
 class Messages(Table[Message], Protocol):
     async def page(self, tenant_id: str, narrow: MessageFilter, before_id: str | None, limit: int) -> list[Message]: ...
-    async def by_rfc_id(self, mailbox_id: str, rfc_message_id: str) -> Message | None: ...
     async def forwarded_since(self, tenant_id: str, mailbox_id: str, after: int) -> int:
         """How many messages of the mailbox went on by its rules after that time."""
 

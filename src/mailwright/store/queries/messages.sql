@@ -10,7 +10,7 @@ INSERT INTO messages ({inserted}) VALUES ({values}) ON CONFLICT DO NOTHING;
 
 -- now(tenant_id, id)
 -- What the indexes and the words of a message are made of as it is kept, to see what a put changes.
-SELECT seq, mailbox_id, thread_id, rfc_message_id, created_at, labels, subject, header_from, "to", cc, preview
+SELECT seq, mailbox_id, thread_id, created_at, labels, subject, header_from, "to", cc, preview
 FROM messages WHERE tenant_id = :tenant_id AND id = :id;
 
 -- put(tenant_id, id, {changed})
@@ -21,9 +21,9 @@ UPDATE messages SET {assignments} WHERE tenant_id = :tenant_id AND id = :id;
 -- What came of it, as its recipients are now.
 UPDATE messages SET status = :status WHERE tenant_id = :tenant_id AND id = :id AND status <> :status;
 
--- move(tenant_id, id, mailbox_id, thread_id, rfc_message_id, created_at)
+-- move(tenant_id, id, mailbox_id, thread_id, created_at)
 -- What the indexes are made of, in the rare case that it changes (a draft's parent).
-UPDATE messages SET mailbox_id = :mailbox_id, thread_id = :thread_id, rfc_message_id = :rfc_message_id, created_at = :created_at
+UPDATE messages SET mailbox_id = :mailbox_id, thread_id = :thread_id, created_at = :created_at
 WHERE tenant_id = :tenant_id AND id = :id;
 
 -- remove(tenant_id, id)
@@ -47,10 +47,6 @@ INSERT INTO message_words (rowid, words) VALUES (:seq, :words);
 -- forget(seq)
 -- The message is no longer found by its words.
 DELETE FROM message_words WHERE rowid = :seq;
-
--- by_rfc_id(mailbox_id, rfc_message_id)
--- The first message of a mailbox with that Message-ID; the mailbox was found by its tenant or its address before.
-SELECT {columns} FROM messages WHERE mailbox_id = :mailbox_id AND rfc_message_id = :rfc_message_id ORDER BY seq LIMIT 1;
 
 -- forwarded_since(tenant_id, mailbox_id, after)
 -- How much a mailbox has forwarded lately.

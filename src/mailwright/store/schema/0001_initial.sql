@@ -141,7 +141,6 @@ CREATE TABLE messages (
 CREATE INDEX messages_of_mailbox ON messages (mailbox_id, created_at);
 CREATE INDEX messages_of_tenant ON messages (tenant_id, created_at);
 CREATE INDEX messages_of_thread ON messages (thread_id, created_at);
-CREATE INDEX messages_rfc_id ON messages (mailbox_id, rfc_message_id);
 CREATE INDEX messages_forwarded ON messages (mailbox_id, created_at) WHERE forwarded_by IS NOT NULL;
 
 -- A copy of messages.labels, to find messages by.

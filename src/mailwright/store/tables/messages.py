@@ -39,10 +39,10 @@ class Messages(Rows[Message]):
         found = await self._db.one(_SQL["now"], (row.tenant_id, row.id))
         if found is None:
             raise KeyError(row.id)
-        seq, mailbox_id, thread_id, rfc_message_id, created_at, labels, *text = found
+        seq, mailbox_id, thread_id, created_at, labels, *text = found
         await self._db.run(_SQL["put"], MESSAGE.encode_change(row))
-        place = (row.mailbox_id, row.thread_id, row.rfc_message_id, row.created_at)
-        if (mailbox_id, thread_id, rfc_message_id, created_at) != place:
+        place = (row.mailbox_id, row.thread_id, row.created_at)
+        if (mailbox_id, thread_id, created_at) != place:
             await self._db.run(_SQL["move"], (row.tenant_id, row.id, *place))
         await self._relabel(row, seq, created_at, words_from_json(labels))
         subject, header_from, to, cc, preview = text
@@ -65,7 +65,7 @@ class Messages(Rows[Message]):
         found = await self._db.one(_SQL["now"], (tenant_id, id))
         if found is None:
             return False
-        seq, created_at, labels = found[0], found[4], found[5]
+        seq, created_at, labels = found[0], found[3], found[4]
         await self._db.many(_SQL["unlabel"], [(tenant_id, one, created_at, seq) for one in words_from_json(labels)])
         await self._db.run(_SQL["remove"], (tenant_id, id))
         self._db.notes.rewritten[seq] = None
@@ -80,10 +80,6 @@ class Messages(Rows[Message]):
         """The words of messages beyond the end of the index, by seq."""
         rows = await self._db.all(_SQL["unindexed"], ())
         return {seq: _words(MESSAGE.decode(row)) for seq, *row in rows}
-
-    async def by_rfc_id(self, mailbox_id: str, rfc_message_id: str) -> Message | None:
-        """The first message with that Message-ID in the mailbox."""
-        return await self._one("by_rfc_id", mailbox_id, rfc_message_id)
 
     async def forwarded_since(self, tenant_id: str, mailbox_id: str, after: int) -> int:
         """How many messages the mailbox has forwarded since then."""

@@ -60,10 +60,6 @@ class Messages(Table[Message]):
         ]
         return [row for _, _, row in sorted(found, key=lambda one: one[:2], reverse=True)[:limit]]
 
-    async def by_rfc_id(self, mailbox_id: str, rfc_message_id: str) -> Message | None:
-        """The first message with that Message-ID in the mailbox."""
-        return self.find(None, lambda row: (row.mailbox_id, row.rfc_message_id) == (mailbox_id, rfc_message_id))
-
     async def forwarded_since(self, tenant_id: str, mailbox_id: str, after: int) -> int:
         """How many messages the mailbox has forwarded since then."""
         ours = (row for row in self.rows if (row.tenant_id, row.mailbox_id) == (tenant_id, mailbox_id))
