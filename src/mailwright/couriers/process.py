@@ -17,7 +17,7 @@ from mailwright.mail.outcomes import Deferred
 from mailwright.net.courier import Courier
 from mailwright.net.resolver import Resolver
 from mailwright.system.line import Drain, Line, Ping, Pong, Ready
-from mailwright.system.machine import RandomIds, SystemClock, Threads
+from mailwright.system.machine import AtOnce, RandomIds, SystemClock
 from mailwright.system.processes import serve
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ class _Process:
         resolver = Resolver(resolver_options(setup.config))
         nobody: Any = None  # there is no store here, and nobody to tell
         courier = Courier(courier_options(setup.config), resolver)
-        self._ports = Ports(nobody, resolver, courier, nobody, Threads(), SystemClock(), RandomIds(), setup.settings)
+        self._ports = Ports(nobody, resolver, courier, nobody, AtOnce(), SystemClock(), RandomIds(), setup.settings)
         self.line.send(Ready())
 
     async def _carry(self, wanted: Carry) -> None:

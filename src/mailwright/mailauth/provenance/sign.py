@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailwright.mail.header import Header, Raw
 from mailwright.mailauth.provenance.hashes import CORE, body_hash, header_hash, part_hashes, parts_tag, recipient_hash
@@ -56,11 +57,10 @@ def sign(
         raise ValueError("the message has an Agent-Identity already, or no From")
     if len(nonce) != 12:
         raise ValueError("the nonce is not 12 octets")
-    legacy = key.key.sign(legacy_octets(statement.agent_id, statement.oversight))
     tags = {
         "agent_id": statement.agent_id,
         "oversight": statement.oversight,
-        "sig": b64encode(legacy).decode(),
+        "sig": _legacy(key, statement.agent_id, statement.oversight),
         "v": "2",
         "a": ALGORITHM,
         "d": key.domain,
@@ -78,6 +78,12 @@ def sign(
     }
     tags["b"] = b64encode(key.key.sign(signed_octets(tags))).decode()
     return render(tags)
+
+
+@lru_cache(maxsize=1024)
+def _legacy(key: SigningKey, agent_id: str, oversight: str) -> str:
+    """`sig`: Ed25519 says the same of the same, and all mail of an agent says the same here."""
+    return b64encode(key.key.sign(legacy_octets(agent_id, oversight))).decode()
 
 
 def _optional(statement: Statement, nonce: bytes) -> dict[str, str]:
