@@ -218,7 +218,7 @@ def test_what_can_not_be_a_domain_is_refused_by_field(internet, wanted, path):
     assert [path] == [one["path"] for one in refused.value.details]
 
 
-def test_a_name_in_another_script_is_kept_as_dns_knows_it(internet):
+def test_s11_a_name_in_another_script_is_kept_as_dns_knows_it(internet):
     assert "xn--bcher-kva.example" == add(internet, NewDomain("bücher.example", KEYS)).name
 
 

@@ -66,7 +66,7 @@ def test_addresses_are_kept_as_they_read_and_as_they_are_compared():
     assert ("ada@agents.example", "eva@xn--bcher-kva.example", "bob@x.example") == found.people
 
 
-def test_an_author_in_another_script_is_kept_as_dns_knows_him():
+def test_s11_an_author_in_another_script_is_kept_as_dns_knows_him():
     found = look(with_from("Jo <Jo@BÜCHER.example>"))
     assert ("jo@xn--bcher-kva.example", "Jo <Jo@BÜCHER.example>") == (found.from_address, found.header_from)
 

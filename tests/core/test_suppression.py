@@ -61,7 +61,7 @@ def test_what_is_no_address_is_refused(internet, address):
         ("jürgen@there.example", "JÜRGEN@there.example"),
     ],
 )
-def test_an_address_is_found_in_the_forms_in_which_an_envelope_has_it(internet, listed, written):
+def test_s11_an_address_is_found_in_the_forms_in_which_an_envelope_has_it(internet, listed, written):
     entry = add(internet, listed)
     assert {written: entry} == suppressed(internet, written, "carol@there.example")
 

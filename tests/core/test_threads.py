@@ -154,7 +154,7 @@ def test_of_many_references_the_nearest_are_remembered(internet):
     assert set(many[-5:]) <= known[0].message_ids
 
 
-def test_names_in_other_scripts_are_the_same_person_in_either_form(internet):
+def test_s11_names_in_other_scripts_are_the_same_person_in_either_form(internet):
     """Ada wrote to bob@bücher.example; his answer comes from the A-label form, under another subject."""
     bob = internet.person("bob@xn--bcher-kva.example")
     sent = internet.agent("ada").send(to="bob@bücher.example", subject="Tea?")

@@ -300,6 +300,22 @@ async def test_an_alias_left_open_by_the_server_is_followed(start: Start, server
     assert ("v=spf1 -all",) == (await (await start()).ask(Question("alias.example", RecordType.TXT))).records
 
 
+async def test_s17_a_ring_of_aliases_of_which_each_answer_tells_one_ends(start: Start, server: ZoneServer) -> None:
+    asked = 0
+
+    class Ring(ZoneServer):
+        def _fill(self, response: Any, asked_for: Any) -> bool:
+            nonlocal asked
+            asked += 1
+            other = "b.ring.example." if str(asked_for.name).startswith("a") else "a.ring.example."
+            response.answer.append(dns.rrset.from_text(asked_for.name, 60, "IN", "CNAME", other))
+            return True
+
+    server.__class__ = Ring
+    assert Status.SERVFAIL == (await (await start(timeout=5)).ask(Question("a.ring.example", RecordType.A))).status
+    assert asked <= 2 * 10
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

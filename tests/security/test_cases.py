@@ -31,6 +31,24 @@ def test_every_case_that_has_an_answer_has_a_test_and_no_other_is_named(script: 
     assert [] == [case.name for case in script.cases() if not case.answer and not case.missing]
 
 
+def test_every_test_that_the_page_names_is_there() -> None:
+    page = (ROOT / "docs" / "security-testing.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(named) > 10
+    missing = [(path, name) for path, name in named if f"def {name}(" not in (ROOT / path).read_text("utf-8")]
+    assert [] == missing
+    files = re.findall(r"(tests/[\w/]+(?:\.\w+)?)", page)
+    assert [] == [path for path in files if not (ROOT / path).exists()]
+
+
+def test_every_fault_that_the_page_names_is_one_of_the_harness() -> None:
+    page = (ROOT / "docs" / "security-testing.md").read_text("utf-8")
+    table = page.partition("| fault | harness |")[2].partition("\n\n")[0]
+    named = {one.split("|")[2].partition(",")[0].strip() for one in table.splitlines()[2:]}
+    known = (ROOT / "docs" / "crash.md").read_text("utf-8")
+    assert [] == [one for one in named if one and f"{one}" not in known]
+
+
 @pytest.mark.corpora
 def test_the_table_knows_every_case_of_the_design(script: ModuleType, shared: Path) -> None:
     design = (shared / "design" / "security.md").read_text("utf-8")

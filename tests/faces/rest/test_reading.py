@@ -123,7 +123,7 @@ async def test_what_is_too_long_to_tell_is_cut_and_said_to_be(world):
     assert 1000 * 1024 < len(message["text"]) <= 1024 * 1024
 
 
-async def test_s22_a_file_is_saved_under_a_harmless_name_and_never_shown(world):
+async def test_s16_s22_a_file_is_saved_under_a_harmless_name_and_never_shown(world):
     message_id = await world.arrive(MESSAGE)
     found = await world.call("GET", f"/v1/messages/{message_id}/attachments/att_1")
     assert b"<script>" in found.content
