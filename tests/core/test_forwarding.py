@@ -253,6 +253,27 @@ def test_a_mode_that_lets_nothing_out_lets_no_forward_out(internet, mode, reason
     assert ([], [], [reason]) == (carol.inbox(), ada.sent(), reasons(internet))
 
 
+def test_what_a_person_lets_in_goes_on_once_a_person_lets_that_out_too(internet):
+    ada, carol = internet.agent("ada", mode="gated_all"), internet.person(CAROL)
+    forward(ada, keep_copy=False)
+    sent = internet.person(BOB).write(ada.address, "Tea?", "At four?")
+    (question,) = internet.approver().pending()
+    internet.approver().approve(question)
+    (copy,) = ada.sent()
+    assert ([], MessageStatus.HELD, (CAROL,)) == (carol.inbox(), copy.status, copy.approval.recipients)
+    internet.approver().approve(copy)
+    assert ("pass", "At four?") == (carol.letter(sent).verdicts["dmarc"], carol.letter(sent).text)
+    assert ["Tea?"] == [mail.subject for mail in ada.inbox()]
+
+
+def test_what_a_person_lets_in_goes_round_no_more_than_anything_else(internet):
+    ada, carol, bob = internet.agent("ada", mode="gated_all"), internet.person(CAROL), internet.person(BOB)
+    forward(ada)
+    bob.send_raw(f"From: {BOB}\r\nX-Loop: {ada.address}\r\nSubject: x\r\n\r\nx\r\n".encode(), ada.address)
+    internet.approver().approve(internet.approver().pending()[0])
+    assert ([], ["withheld", "loop"]) == (carol.inbox(), reasons(internet))
+
+
 def test_a_paused_agent_forwards_nothing(internet, ada):
     ada.pause()
     internet.person(BOB).write(ada.address, "Tea?")

@@ -23,7 +23,7 @@ from mailwright.mail.address import Address, AddressList, parse_address_list
 from mailwright.mail.dsn import is_automatic
 from mailwright.mail.header import MAX_FIELDS, MAX_HEADER, Header, Raw, parse_header
 from mailwright.mail.questions import Asks, together
-from mailwright.mail.received import LOOP_MARKER
+from mailwright.mail.received import handed_on_by
 from mailwright.mail.references import MessageIds, message_ids
 from mailwright.mail.words import decode_unstructured
 from mailwright.mailauth import provenance
@@ -146,7 +146,7 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
         suspicious=dmarc.disposition == SUSPICIOUS,
         identity=identity,
         identity_aligned=_aligned(identity, dmarc),
-        forwarded_from=tuple(field.value.strip().lower()[:320] for field in header.all(LOOP_MARKER)[:MAX_ADDRESSES]),
+        forwarded_from=handed_on_by(header),
         told=reports.read(root),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from mailwright.core import approvals, audit, policy, queueing, sending, suppression
 from mailwright.core.accounts import mailbox_of, system
@@ -19,9 +19,6 @@ from mailwright.core.events import EventType, publish
 from mailwright.core.model import Caller, Direction, Forward, Json, Mailbox, Message, MessageStatus, Trust
 from mailwright.core.ports import Ports, Tx
 from mailwright.mail.address import InvalidAddress, parse_mailbox
-
-if TYPE_CHECKING:  # a value that is looked at
-    from mailwright.core.examining import Examined
 
 HOUR = 3_600_000
 MAX_FORWARDS = 10  # of one mailbox: each multiplies what comes in
@@ -93,6 +90,13 @@ def _author(text: str) -> str:
 # --- which apply, and may -------------------------------------------------------------------------------------------------
 
 
+class Facts(NamedTuple):
+    """What a message's bytes say to the rules: their SHA-256, and who says that they handed it on."""
+
+    content: bytes
+    forwarded_from: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What becomes of a message by one rule: `decision` is policy's, or why policy was not asked."""
@@ -107,7 +111,7 @@ def leaves(verdicts: Sequence[Verdict]) -> bool:
     return bool(verdicts) and all(isinstance(one.decision, policy.Send) and not one.rule.keep_copy for one in verdicts)
 
 
-async def judge(tx: Tx, ports: Ports, mailbox: Mailbox, message: Message, facts: Examined) -> list[Verdict]:
+async def judge(tx: Tx, ports: Ports, mailbox: Mailbox, message: Message, facts: Facts) -> list[Verdict]:
     """For each rule that applies to an incoming message: may it go on?"""
     rules = [rule for rule in mailbox.forwards if applies(rule, message)]
     if not rules:
@@ -152,7 +156,7 @@ def _rank(trust: Trust) -> int:
 def refused(rule: Forward, mailbox: Mailbox, message: Message, forwarded_from: Sequence[str]) -> str | None:
     """Why a message stays here whatever policy says; pure. Nobody outside is told: an answer could go round, too."""
     if message.status is MessageStatus.HELD:
-        return "withheld"  # nobody has read it who may let it out
+        return "withheld"  # until a person lets it in (releasing.py)
     if message.status is MessageStatus.FLAGGED:
         return "authentication_failed"  # what we doubt we do not vouch for; whoever gets it would blame us (SPF, ARC)
     if mailbox.address.lower() in forwarded_from:

@@ -269,7 +269,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
 
 async def _settle(tx: Tx, ports: Ports, mailbox: Mailbox, message: Message, facts: Examined) -> str:
     """Keep the message, hand it on where a rule says so, or both; the id of what is there then."""
-    verdicts = await forwarding.judge(tx, ports, mailbox, message, facts)
+    verdicts = await forwarding.judge(tx, ports, mailbox, message, forwarding.Facts(facts.content, facts.forwarded_from))
     if forwarding.leaves(verdicts):
         return (await forwarding.hand_on(tx, ports, mailbox, message, verdicts))[0]
     await tx.messages.add(message)

@@ -16,9 +16,12 @@ from typing import NamedTuple
 
 from mailwright.mail.comments import comment_end
 from mailwright.mail.dates import parse_date
+from mailwright.mail.header import Header
 
 MAX_TEXT = 8 * 1024
 LOOP_MARKER = "x-loop"  # by no standard, and old: of a mailbox that hands a message on by a rule, its own address
+
+MAX_MARKS = 200
 
 _CLAUSES = frozenset(["from", "by", "via", "with", "id", "for"])
 _GREETINGS = frozenset(["helo", "ehlo", "lhlo"])
@@ -65,6 +68,11 @@ class Received:
 class _Item(NamedTuple):
     kind: str  # "word", "(", "[", "<"
     text: str
+
+
+def handed_on_by(header: Header) -> tuple[str, ...]:
+    """The mailboxes that say that they handed a message on by a rule."""
+    return tuple(field.value.strip().lower()[:320] for field in header.all(LOOP_MARKER)[:MAX_MARKS])
 
 
 def parse_received(text: str) -> Received:

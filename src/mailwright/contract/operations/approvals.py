@@ -11,7 +11,7 @@ from mailwright.contract.operations.row import Example, Operation
 from mailwright.contract.resources import approvals as shown
 from mailwright.contract.resources.page import Page
 from mailwright.contract.scalars import Id, Text, doc
-from mailwright.core import approvals
+from mailwright.core import approvals, releasing
 from mailwright.core.model import ApprovalStatus, Caller, Permission
 from mailwright.core.ports import Ports, Tx
 
@@ -50,9 +50,12 @@ async def _get(ports: Ports, caller: Caller, given: ApprovalId) -> shown.Approva
     return shown.approval(await approvals.get(ports, caller, given.approval_id))
 
 
-async def _approve(tx: Tx, ports: Ports, caller: Caller, given: Ruling) -> shown.Approval:
-    ruling = approvals.Ruling(given.approval_id, given.digest, given.note)
-    return shown.approval(await approvals.approve(tx, ports, caller, ruling))
+async def _look(ports: Ports, caller: Caller, given: Ruling) -> releasing.Prepared:
+    return await releasing.prepare(ports, caller, approvals.Ruling(given.approval_id, given.digest, given.note))
+
+
+async def _approve(tx: Tx, ports: Ports, caller: Caller, prepared: releasing.Prepared) -> shown.Approval:
+    return shown.approval(await releasing.approve(tx, ports, caller, prepared))
 
 
 async def _reject(tx: Tx, ports: Ports, caller: Caller, given: Ruling) -> shown.Approval:
@@ -94,6 +97,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         path="/v1/approvals/{approval_id}/approve",
         input=Ruling,
         output=shown.Approval,
+        prepare=_look,
         act=_approve,
         tool="approve",
         command="approvals approve",

@@ -69,9 +69,10 @@ ROWS: tuple[Operation[Any, Any], ...] = (
             Example("What one company writes goes to Grace, too", {"to": "grace@example.com", "header_from": "there.example"}),
         ),
         notes="A copy leaves like any message of the mailbox: `gated_send` asks a person about each, `read_only` lets none "
-        "go, and from a `gated_all` mailbox nothing goes on by rule. It goes on as it came: From and every byte are kept, so "
-        "that the author's DKIM signature and DMARC hold; bounces come back here. What fails authentication stays, and so does "
-        "what was forwarded from here before. The event `message.not_forwarded` says why something stayed.",
+        "go, and in a `gated_all` mailbox a person is asked about it once one has let the message in. It goes on as it came: "
+        "From and every byte are kept, so that the author's DKIM signature and DMARC hold; bounces come back here. What fails "
+        "authentication stays, and so does what was forwarded from here before. The event `message.not_forwarded` says why "
+        "something stayed.",
     ),
     Operation(
         name="forwards.list",

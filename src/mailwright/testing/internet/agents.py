@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mailwright.core import agents, answering, approvals, mailboxes, messages, sending, threads
+from mailwright.core import agents, answering, approvals, mailboxes, messages, releasing, sending, threads
 from mailwright.core.model import Approval, ApprovalStatus, Caller, Event, Mailbox, OversightMode, Permission
 from mailwright.core.ports import MessageFilter, Ports, Tx
 from mailwright.core.sending import Prepared, Wanted
@@ -151,7 +151,8 @@ class Approver(Seat):
     def approve(self, what: Mail | Approval, *, digest: str | None = None, note: str | None = None) -> Approval:
         """Allow it, by the digest that was seen: that of the question as it stands, where none is given."""
         ruling = self._ruling(what, digest, note)
-        return self.act(Permission.APPROVALS_DECIDE, lambda tx, ports, caller: approvals.approve(tx, ports, caller, ruling))
+        prepared = self.ask(Permission.APPROVALS_DECIDE, lambda ports, caller: releasing.prepare(ports, caller, ruling))
+        return self.act(Permission.APPROVALS_DECIDE, lambda tx, ports, caller: releasing.approve(tx, ports, caller, prepared))
 
     def reject(self, what: Mail | Approval, *, digest: str | None = None, note: str | None = None) -> Approval:
         """Refuse it."""
