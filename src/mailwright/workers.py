@@ -323,6 +323,7 @@ async def keep_house(ports: Ports, stop: asyncio.Event) -> None:
         if swept_at is None or not 0 <= now - swept_at < DAY:
             swept_at = now
             await ports.store.sweep()
+        await ports.store.clear_spools()
         await _until(stop, asyncio.sleep(30))
 
     await _repeat(stop, turn)

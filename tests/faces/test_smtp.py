@@ -8,6 +8,7 @@ import smtplib
 import socket
 import ssl
 import struct
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from mailwright.core import errors
 from mailwright.core.receiving import Peer, Receipt, Recipient
+from mailwright.core.sending import IN_MEMORY
 from mailwright.faces.smtp import (
     DoorLimits,
     Listen,
@@ -42,12 +44,15 @@ class MemorySpool:
     content: bytearray = field(default_factory=bytearray)
     discarded: bool = False
     full: bool = False
+    slow: threading.Event | None = None  # a disk that is behind: until then
 
     @property
     def size(self) -> int:
         return len(self.content)
 
     def write(self, chunk: bytes) -> None:
+        if self.slow is not None and len(self.content) + len(chunk) > IN_MEMORY:
+            assert self.slow.wait(10)
         if self.full:
             raise OSError(28, "No space left on device")
         self.content += chunk
@@ -69,6 +74,7 @@ class Desk:
     refusal: Exception | None = None
     trouble: Exception | None = None
     full: bool = False
+    slow: threading.Event | None = None
     hold: asyncio.Event | None = None
     busy: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -94,7 +100,7 @@ class Desk:
         return Receipt((f"msg_{len(self.received)}",))
 
     def spool(self) -> MemorySpool:
-        self.spools.append(MemorySpool(full=self.full))
+        self.spools.append(MemorySpool(full=self.full, slow=self.slow))
         return self.spools[-1]
 
     def reception(self) -> Reception:
@@ -383,6 +389,45 @@ async def test_a_full_disk_is_a_temporary_failure():
     desk.spool = lambda: (_ for _ in ()).throw(OSError(24, "Too many open files"))  # type: ignore[method-assign]
     async with serving(desk) as server, client(server) as one:
         assert ["250", "250", "452"] == await one.codes(ENVELOPE + "DATA\r\n", 3)
+
+
+LARGE = (b"x" * 78 + b"\r\n") * 8000
+
+
+async def test_s12_a_disk_that_is_behind_holds_up_nobody_else():
+    desk = Desk(slow=threading.Event())
+    async with serving(desk) as server, client(server) as one:
+        await one.codes(ENVELOPE + "DATA\r\n", 3)
+        one.say(LARGE)
+        await asyncio.sleep(0.05)
+        async with client(server) as other:  # is greeted
+            assert (await other.ask("NOOP\r\n")).startswith("250")
+        desk.slow.set()
+        assert (await one.ask(".\r\n")).startswith("250")
+    assert LARGE == desk.received[0][3]
+
+
+async def test_a_client_that_goes_while_the_disk_is_behind_leaves_nothing():
+    desk = Desk(slow=threading.Event())
+    async with serving(desk) as server:
+        async with client(server) as one:
+            await one.codes(ENVELOPE + "DATA\r\n", 3)
+            one.say(LARGE)
+            await asyncio.sleep(0.05)
+        assert [False] == [spool.discarded for spool in desk.spools]  # a thread is writing into it
+        desk.slow.set()
+        await asyncio.wait_for(server._shared.quiet.wait(), 5)
+        assert [True] == [spool.discarded for spool in desk.spools]
+    assert [] == desk.received
+
+
+async def test_a_disk_that_gets_full_in_a_large_message_is_a_temporary_failure():
+    desk = Desk(full=True)
+    async with serving(desk) as server, client(server) as one:
+        await one.codes(ENVELOPE + "DATA\r\n", 3)
+        assert (await one.ask(LARGE + b".\r\n")).startswith("452 4.3.1")
+        assert (await one.ask("NOOP\r\n")).startswith("250")
+    assert [] == desk.received
 
 
 async def test_a_client_that_goes_in_the_middle_leaves_nothing():

@@ -143,6 +143,27 @@ async def test_what_a_dead_server_was_receiving_is_removed_at_the_next_start(tmp
         assert [] == list((tmp_path / "incoming").iterdir())
 
 
+async def test_what_a_process_that_died_was_receiving_is_removed_and_nothing_that_is_held(
+    sqlite: SqliteStore, tmp_path: Path
+) -> None:
+    left = tmp_path / "data/incoming/tmpabc"
+    left.write_bytes(b"half a message")
+    held, adopted = sqlite.blobs.spool(), sqlite.blobs.spool()
+    for one in (held, adopted):
+        one.write(LARGE)
+    assert adopted.path is not None
+    ours = sqlite.blobs.adopt(Path(adopted.path).name)
+    adopted._close()  # type: ignore[attr-defined]  # as the end of the process that filled it does
+    assert 0 == await sqlite.clear_spools()  # it may have been written to a moment ago
+    assert 1 == await sqlite.clear_spools(age=-5)
+    assert not left.exists()
+    assert [LARGE, LARGE] == [bytes(one.raw()) for one in (held, ours)]
+    assert 2 == len(list(left.parent.iterdir()))
+    ours._close()  # type: ignore[attr-defined]
+    ours._map = None  # type: ignore[attr-defined]
+    assert 1 == await sqlite.clear_spools(age=-5)
+
+
 async def test_what_was_settled_for_nothing_is_taken_away_again_and_what_has_a_row_is_not(store: Store) -> None:
     for blob_id in ("blb_1", "blb_2"):
         spool = store.blobs.spool()

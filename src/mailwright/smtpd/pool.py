@@ -146,7 +146,8 @@ class Smtpd:
             receipt = await receiving.take(self._ports, arrived.arrival(), spool)
             passes(Point.MESSAGE_STORED)
         finally:
-            spool.discard()
+            if arrived.file:
+                await asyncio.to_thread(spool.discard)
         return Taken(arrived.number, receipt.ids)
 
     def _spool(self, arrived: Arrived) -> Spool:

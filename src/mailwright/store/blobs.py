@@ -2,12 +2,14 @@
 
 A message up to IN_MEMORY stays in memory and is written with its row, in the same transaction and by the same sync. A larger
 one is a file: temporary in the same file system, synced, renamed to blobs/<two letters>/<id>, the folder synced, and only
-then its row written (I1). Paths are made from ids of our own making and nothing else (S22).
+then its row written (I1). Paths are made from ids of our own making and nothing else (S22). Whoever has a spool open holds a
+lock on its file, which ends with the process at the latest: what nobody holds, and is not quite new, belongs to nobody.
 Not here: the rows (tables/blobs.py).
 """
 
 from __future__ import annotations
 
+import fcntl
 import math
 import mmap
 import os
@@ -50,6 +52,7 @@ class FileSpool:
         """The spool whose file that is; raises OSError."""
         spool = cls(path.parent)
         spool._file = os.open(path, os.O_RDWR)
+        fcntl.flock(spool._file, fcntl.LOCK_SH)
         spool._path = str(path)
         spool.size = os.fstat(spool._file).st_size
         return spool
@@ -68,6 +71,7 @@ class FileSpool:
         """Append; raises OSError when the disk is full."""
         if self._file is None and self.size + len(chunk) > IN_MEMORY:
             self._file, self._path = tempfile.mkstemp(dir=self._folder)
+            fcntl.flock(self._file, fcntl.LOCK_SH)
             _write_all(self._file, b"".join(self._chunks))
             self._chunks = []
         if self._file is None:
@@ -179,6 +183,13 @@ class BlobFolder:
         self._settled.discard(blob_id)
         self.path(blob_id).unlink(missing_ok=True)
 
+    def clear_spools(self, before: float) -> int:
+        """Remove spools that nobody holds, last changed before that time (seconds since 1970); how many."""
+        left = [entry for entry in self.incoming.iterdir() if _changed_at(entry) < before and _is_held_by_nobody(entry)]
+        for entry in left:
+            entry.unlink(missing_ok=True)
+        return len(left)
+
     def strays(self, known: set[str], before: float) -> list[str]:
         """Files with no row, last changed before that time (seconds since 1970): their transaction never came.
 
@@ -195,3 +206,12 @@ def _changed_at(file: Path) -> float:
         return file.stat().st_mtime
     except FileNotFoundError:  # removed since it was listed
         return math.inf
+
+
+def _is_held_by_nobody(file: Path) -> bool:
+    try:
+        with file.open("rb") as spool:
+            fcntl.flock(spool, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # it is held, or gone
+        return False
+    return True

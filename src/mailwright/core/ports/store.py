@@ -110,6 +110,9 @@ class Store(Protocol):
     async def sweep(self) -> int:
         """Delete what was settled long ago and never got a row; how many. After a start, and daily."""
 
+    async def clear_spools(self) -> int:
+        """Delete what a process was receiving that died; how many. Now and then."""
+
     def version(self, topic: str) -> int:
         """How often that topic changed so far; take it before reading, then `wait` for more."""
 

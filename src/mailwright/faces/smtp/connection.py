@@ -105,16 +105,17 @@ class Connection(asyncio.Protocol):
         session = self._session
         if self._early is not None:
             self._early += data
-        elif self.task is not None:
-            session.receive_data(data)
-            if session.held > BACKLOG:
-                self._transport.pause_reading()
-        else:
-            if session.state in _CONTENT:
-                timing = self._shared.timing
-                earned = self._deadline + len(data) / timing.rate
-                self._set_deadline(min(self._loop.time() + timing.block, earned))
+            return
+        if session.state in _CONTENT:
+            timing = self._shared.timing
+            earned = self._deadline + len(data) / timing.rate
+            self._set_deadline(min(self._loop.time() + timing.block, earned))
+        if self.task is None:
             self._pump(session.receive_data(data))
+            return
+        session.receive_data(data)
+        if session.held > BACKLOG:
+            self._transport.pause_reading()
 
     def eof_received(self) -> bool:
         """The client says no more; what it said before is still answered."""

@@ -43,6 +43,7 @@ from mailwright.store.topics import Topics
 T = TypeVar("T")
 
 STEPS = 20_000  # of SQLite's machine, some milliseconds, between two looks at the clock
+SPOOL_AGE = 60.0  # seconds without a word after which a spool that nobody holds was left by a process that died
 STRAY_AGE = 3600.0  # seconds after which a file without a row belongs to nobody
 
 
@@ -186,6 +187,10 @@ class SqliteStore:
             return len(strays)
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, look)
+
+    async def clear_spools(self, age: float = SPOOL_AGE) -> int:
+        """Remove spools of processes that died, last written to `age` seconds ago; how many."""
+        return await asyncio.get_running_loop().run_in_executor(self._files, self._folder.clear_spools, time.time() - age)
 
     async def close(self) -> None:
         """Finish what was begun, refuse what comes, and leave one whole database file behind."""

@@ -147,6 +147,10 @@ class MemoryStore:
         """What has no row is nowhere."""
         return 0
 
+    async def clear_spools(self) -> int:
+        """Spools are in memory."""
+        return 0
+
     def version(self, topic: str) -> int:
         """How often that topic changed so far."""
         return self._topics.version(topic)
