@@ -29,6 +29,7 @@ CLAIM = 50  # deliveries in one claim: about what the busiest destination has ro
 IN_FLIGHT = 1000  # claimed deliveries in memory
 TELLINGS = 200  # webhook deliveries in memory
 PER_WEBHOOK = 4
+LULL = 0.01  # seconds between two claims: one takes what several commits have brought
 GATHER = 0.02  # seconds in which events gather before webhooks are told: one look serves many commits
 IDLE = 5.0  # seconds a loop waits at most before it looks again
 CLOCK = 1.0  # seconds between two looks at the clock
@@ -122,19 +123,14 @@ class Deliveries:
     async def _turn(self, stop: asyncio.Event) -> None:
         store = self._ports.store
         seen = store.version(Topic.QUEUE)
-        if len(self._tasks) >= IN_FLIGHT or not await self._claim():
-            await _until(stop, store.wait(Topic.QUEUE, seen, await self._pause()))
-
-    async def _pause(self) -> float:
-        if len(self._tasks) >= IN_FLIGHT:
-            return 0.05
-        due = await self._ports.store.read(lambda tx: tx.queue.next_due())
-        return IDLE if due is None else min(IDLE, max(0.02, (due - self._ports.clock.now()) / 1000))
+        due = await store.read(lambda tx: tx.queue.next_due())
+        pause = IDLE if due is None else min(IDLE, max(0.02, (due - self._ports.clock.now()) / 1000))
+        if len(self._tasks) >= IN_FLIGHT or pause > 0.02 or not await self._claim():
+            await _until(stop, store.wait(Topic.QUEUE, seen, pause))
+        if self._tasks:
+            await asyncio.sleep(LULL)
 
     async def _claim(self) -> int:
-        due = await self._ports.store.read(lambda tx: tx.queue.next_due())
-        if due is None or due > self._ports.clock.now():
-            return 0
         busy = [name for name in self._held if self._room(name) <= 0]
         jobs = await delivery.claim(self._ports, min(CLAIM, IN_FLIGHT - len(self._tasks)), busy, self._room)
         for job in jobs:

@@ -33,6 +33,12 @@ async def test_bytes_in_are_bytes_out(store: Store, raw: bytes) -> None:
     assert raw[5:9] == found[5:9]
 
 
+async def test_a_script_reads_a_small_one_and_learns_where_there_is_none(store: Store) -> None:
+    await store.write(lambda tx: tx.blobs.add("blb_1", SMALL))
+    assert SMALL == await store.write(lambda tx: tx.blobs.read("blb_1"))
+    assert await store.write(lambda tx: tx.blobs.read("blb_2")) is None
+
+
 async def test_a_disk_that_does_not_let_go_of_a_file_is_no_trouble_for_who_wanted_it_gone(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

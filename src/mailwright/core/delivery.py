@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mailwright.core import approvals, audit, identity, queueing, resending, return_path, suppression
 from mailwright.core.accounts import system
@@ -73,6 +73,7 @@ class Job:
     local: bool  # the recipient's domain is served here, as its records say
     claimed: bool = False  # the recipient's domain is on this server, whoever added it
     agent: Agent | None = None  # whose mailbox it is
+    raw: bytes | None = field(default=None, repr=False)  # of a small message, once it has begun
 
 
 # --- claim --------------------------------------------------------------------------------------------------------------
@@ -202,15 +203,15 @@ async def begin(ports: Ports, job: Job) -> Job | None:
     now = ports.clock.now()
     fresh, lease_until = now + LEASE - job.delivery.due_at <= FRESH, now + LEASE
     delivery = job.delivery if fresh else replace(job.delivery, due_at=lease_until)
-    begun = replace(job, delivery=delivery, attempt=replace(job.attempt, started_at=now))
+    begun = replace(job.attempt, started_at=now)
 
-    async def script(tx: Tx) -> bool:
-        held = await (tx.queue.holds(delivery) if fresh else tx.queue.renew(delivery, lease_until))
-        if held:
-            await tx.queue.start_attempts([begun.attempt])
-        return held
+    async def script(tx: Tx) -> Job | None:
+        if not await (tx.queue.holds(delivery) if fresh else tx.queue.renew(delivery, lease_until)):
+            return None
+        await tx.queue.start_attempts([begun])
+        return replace(job, delivery=delivery, attempt=begun, raw=await tx.blobs.read(job.message.blob_id))
 
-    return begun if await ports.store.write(script) else None
+    return await ports.store.write(script)
 
 
 async def put_back(ports: Ports, job: Job) -> None:
@@ -229,7 +230,8 @@ async def attempt(ports: Ports, job: Job, route: Route | Deferred | Rejected) ->
     """Sign and hand over; the report, and the fields that were put on top. Never raises for trouble with the peer."""
     if not isinstance(route, Route):
         return Report((route,), ()), b""
-    raw = await ports.store.blobs.open(job.message.blob_id)
+    raw = await ports.store.blobs.open(job.message.blob_id) if job.raw is None else job.raw
+    job = replace(job, raw=None)
     if ports.carrier is not None and isinstance(raw, bytes):
         return await ports.carrier.carry(job, route, raw)
     return await carry(ports, job, route, raw)

@@ -55,6 +55,9 @@ class BlobRows(Protocol):
     """The rows that make blobs exist: blob first, then row; row deleted first, then blob."""
 
     async def add(self, blob_id: str, spool: Spool | bytes) -> None: ...
+    async def read(self, blob_id: str) -> bytes | None:
+        """The bytes of a small one; None for one that is a file, or is not there."""
+
     async def remove(self, blob_id: str) -> None: ...
 
 

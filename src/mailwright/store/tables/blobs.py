@@ -45,6 +45,11 @@ class BlobRows:
         content: bytes | None = row[1]
         return content
 
+    async def read(self, blob_id: str) -> bytes | None:
+        """The bytes of a small one."""
+        row = await self._db.one(_SQL["get"], (blob_id,))
+        return row[1] if row is not None else None
+
     async def files(self) -> set[str]:
         """The ids of the blobs that are files."""
         return {row[0] for row in await self._db.all(_SQL["files"], ())}

@@ -32,6 +32,10 @@ class BlobRows:
         self._journal.changing(lambda: self._restore(blob_id, None))
         self.content[blob_id] = spool if isinstance(spool, bytes) else bytes(spool.raw())
 
+    async def read(self, blob_id: str) -> bytes | None:
+        """The bytes."""
+        return self.content.get(blob_id)
+
     async def remove(self, blob_id: str) -> None:
         """The blob is gone."""
         before = self.content.get(blob_id)
