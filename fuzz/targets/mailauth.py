@@ -21,6 +21,9 @@ from mailwright.mailauth.dmarc import evaluate, parse_record
 from mailwright.mailauth.mta_sts import parse_policy
 from mailwright.mailauth.mta_sts import parse_record as parse_sts
 from mailwright.mailauth.names import to_dns_name
+from mailwright.mailauth.provenance import tags as provenance_tags
+from mailwright.mailauth.provenance.keys import choose_key, public_der
+from mailwright.mailauth.provenance.policy import verify_incoming
 from mailwright.mailauth.spf import check_host, lint
 from mailwright.mailauth.spf import parse_record as parse_spf
 from mailwright.mailauth.spf.macros import MacroSyntaxError, parse_explanation
@@ -35,6 +38,10 @@ SET = (
     b"ARC-Message-Signature: a=rsa-sha256; b=eA==; bh=eA==; c=relaxed/relaxed; d=example.com; h=from; i=1; s=s1; t=1\r\n"
     b"ARC-Authentication-Results: i=1; mx.test; dmarc=pass header.from=example.com\r\n"
 )
+CLAIM = (
+    b"Agent-Identity: agent_id=ada; oversight=gated_send; sig=eA==; v=2; a=ed25519-sha256; d=example.com; s=a1; t=1; x=9; n="
+    + b"a" * 24 + b"; ch=" + b"A" * 43 + b"; h=from:to; hh=" + b"A" * 43 + b"; bh=" + b"A" * 43 + b"; ph=none; b=eA==\r\n"
+)  # fmt: skip
 SPF = b"v=spf1 a mx/24//64 ptr:x.test ip4:192.0.2.0/24 ip6::: include:%{d2}.test exists:%{ir}.%{l1r-}.x.test ?all exp=e.test"
 DMARC = b"v=DMARC1; p=reject; sp=none; np=quarantine; adkim=s; t=y; psd=n; rua=mailto:a@b.test!10m; fo=1:d"
 RESULTS = b'mx.test 1; spf=pass (a (b)) smtp.mailfrom="a b"@x.test; dkim=fail reason="x" header.d=y.test; none'
@@ -104,6 +111,10 @@ def _arc(octets: bytes) -> None:
     answer(arc.verify(header, octets, now=5), same_answer("v=DKIM1; p=eA=="))  # type: ignore[arg-type]
 
 
+def _identity(octets: bytes) -> None:
+    answer(verify_incoming(parse_header(octets), octets, now=5), same_answer("v=AGENTID1; p=eA=="))  # type: ignore[arg-type]
+
+
 def _whole(octets: bytes) -> None:
     record, _, message = octets.partition(b"\0")
     check = authenticate(message, parse_header(message), ip=CLIENT, helo=text(record[:20]), mail_from=text(record[:60]), now=5)
@@ -153,5 +164,11 @@ TARGETS = {
     "tlsa": (lambda octets: parse_tlsa(text(octets)), (b"3 1 1 " + b"ab" * 32,)),
     "names": (lambda octets: to_dns_name(text(octets)), ("bücher.example.".encode(),)),
     "zone-file": (_zone, (b'a.test. 300 IN TXT ( "v=spf1 " "-all" ) ; x\na.test * !timeout\n',)),
+    "identity": (_identity, (CLAIM + MESSAGE,)),
+    "identity-claim": (provenance_tags.parse, (CLAIM.partition(b":")[2].strip(),)),
+    "identity-key": (
+        lambda octets: (choose_key(text(octets).split("\n")), public_der(text(octets))),
+        (b"v=AGENTID1; k=ed25519; p=" + b"A" * 43 + b"=",),
+    ),
     "message": (_whole, (SPF + b"\0" + SET + MESSAGE, DMARC + b"\0" + MESSAGE)),
 }

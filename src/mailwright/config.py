@@ -274,7 +274,10 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
         if name.startswith(PREFIX) and "__" in name:
             section, _, setting = name.removeprefix(PREFIX).lower().partition("__")
             words = [part.strip() for part in value.split(",") if part.strip()]
-            tree.setdefault(section, {})[setting] = words if (section, setting) in lists else value
+            settings = tree.setdefault(section, {})
+            if not isinstance(settings, dict):
+                raise ConfigError(f"{path}: {section} is no table of settings")
+            settings[setting] = words if (section, setting) in lists else value
     try:
         return msgspec.convert(tree, Config, strict=False)
     except msgspec.ValidationError as wrong:
