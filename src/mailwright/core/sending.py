@@ -235,8 +235,9 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
 async def _unattended(tx: Tx, ports: Ports, mailbox: Mailbox, wanted: Wanted) -> str | None:
     """Why a person is to look at this turn of a conversation, if one is; raises RateLimited."""
     references = [*([wanted.in_reply_to] if wanted.in_reply_to else []), *reversed(wanted.references)][: threads.MAX_REMEMBERED]
-    earlier = await turns.conversation(tx, mailbox, wanted.thread_id, references)
-    return turns.judge(earlier, turns.budget(ports.settings), ports.clock.now())
+    allowed = turns.budget(ports.settings)
+    earlier = await turns.conversation(tx, mailbox, wanted.thread_id, references, allowed.messages)
+    return turns.judge(earlier, allowed, ports.clock.now())
 
 
 def with_copy(recipients: tuple[str, ...], overseer: str | None) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from mailwright.core.ports import MessageFilter, Settings, Tx
 HOUR = 3_600_000
 # Nobody outside heard of these.
 _UNSAID = frozenset([MessageStatus.HELD, MessageStatus.REJECTED, MessageStatus.EXPIRED, MessageStatus.CANCELLED])
-LOOKED_AT = 100  # messages of a conversation, the newest: enough for any budget that makes sense
+LOOKED_AT = 100  # messages of a conversation at most, the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,18 @@ class Budget:
     automatic_per_hour: int
     per_hour: int
 
+    @property
+    def messages(self) -> int:
+        """How many messages tell whether it is used up: a turn is two, and some come in a row."""
+        return min(2 * max(self.automatic, self.automatic_per_hour, self.per_hour) + 10, LOOKED_AT)
+
 
 def budget(settings: Settings) -> Budget:
     """As the server's settings have it."""
     return Budget(settings.automatic_turns, settings.automatic_turns_per_hour, settings.turns_per_hour)
 
 
-async def conversation(tx: Tx, mailbox: Mailbox, thread_id: str | None, references: Sequence[str]) -> list[Message]:
+async def conversation(tx: Tx, mailbox: Mailbox, thread_id: str | None, references: Sequence[str], limit: int) -> list[Message]:
     """The newest messages of the conversation that a message of ours goes on with, newest first; none: it begins one."""
     if thread_id is None and references:
         found = await tx.threads.candidates(mailbox.id, references)
@@ -43,7 +48,7 @@ async def conversation(tx: Tx, mailbox: Mailbox, thread_id: str | None, referenc
     if thread_id is None:
         return []
     narrow = MessageFilter(mailbox_id=mailbox.id, thread_id=thread_id)
-    return await tx.messages.page(mailbox.tenant_id, narrow, None, LOOKED_AT)
+    return await tx.messages.page(mailbox.tenant_id, narrow, None, limit)
 
 
 def judge(messages: Sequence[Message], allowed: Budget, now: int) -> str | None:

@@ -181,6 +181,10 @@ HELD = (
     "Answers 202: `queued`, `scheduled` for `send_at`, or, where the mailbox's oversight wants a person to look first, `held` "
     "with the `approval_id`. Send an `Idempotency-Key` so that a repeated request is no second message."
 )
+TURNS = (
+    "Where programs answer each other and no person is among them, the budget of turns ends: the answer is held, or refused "
+    "with `rate_limited` until later."
+)
 
 ROWS: tuple[Operation[Any, Any], ...] = (
     Operation(
@@ -229,7 +233,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         tool="reply",
         command="messages reply",
         examples=(Example("An answer", {"text": "Gladly."}),),
-        notes=HELD,
+        notes=f"{HELD} {TURNS}",
     ),
     Operation(
         name="messages.reply_all",
@@ -247,7 +251,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         tool="reply_all",
         command="messages reply-all",
         examples=(Example("An answer to all", {"text": "Gladly, all of you."}),),
-        notes=HELD,
+        notes=f"{HELD} {TURNS}",
     ),
     Operation(
         name="messages.forward",
