@@ -303,6 +303,27 @@ async def test_destinations_are_forgotten_when_there_are_too_many(internet, monk
     assert ("there.example" in deliveries._domains, "mx.there.example" in deliveries._destinations) == (False, False)
 
 
+async def test_what_a_second_brings_for_a_domain_goes_one_way_and_then_it_is_looked_for_again(internet, monkeypatch):
+    looked: list[str] = []
+    find = delivery.find_route
+
+    def counted(ports, job, local, shuffle):
+        looked.append(job.delivery.recipient)
+        return find(ports, job, local, shuffle)
+
+    monkeypatch.setattr(delivery, "find_route", counted)
+    monkeypatch.setattr(workers, "ROUTES", 1)
+    deliveries = Deliveries(internet.ports)
+    for seconds, name in enumerate(("bob", "carol", "dora")):
+        internet.clock.advance(600 if seconds else 0)
+        send(internet, f"{name}@there.example")
+        await deliveries.step()
+    send(internet, "eve@else.example")
+    await deliveries.step()
+    assert ["bob@there.example", "dora@there.example", "eve@else.example"] == looked
+    assert 1 == len(deliveries._routes)
+
+
 # --- trouble ------------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ import structlog
 
 from mailwright.core import approvals, delivery, limits, webhooks
 from mailwright.core.errors import StorageBusy
-from mailwright.core.model import Event
+from mailwright.core.model import Event, Smarthost
 from mailwright.core.ports import Deferred, Host, Ports, Rejected, Report, Route, Topic, Unknown
 from mailwright.faults import Point, passes
 
@@ -31,6 +31,8 @@ TELLINGS = 200  # webhook deliveries in memory
 PER_WEBHOOK = 4
 LULL = 0.01  # seconds between two claims: one takes what several commits have brought
 GATHER = 0.02  # seconds in which events gather before webhooks are told: one look serves many commits
+ROUTE_FRESH = 1000  # ms that a route which was found is taken for found: what a second brings goes one way
+ROUTES = 10_000  # of them in memory
 IDLE = 5.0  # seconds a loop waits at most before it looks again
 CLOCK = 1.0  # seconds between two looks at the clock
 TWICE = 2  # looks after which no transaction is under way that had the time from before
@@ -94,6 +96,7 @@ class Deliveries:
         self._chance = chance or random.Random()
         self._destinations: dict[str, Destination] = {}
         self._domains: dict[str, str] = {}  # recipient domain -> destination key, of what is in memory
+        self._routes: dict[tuple[str, Smarthost | None, bool, bool], tuple[Route, int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: Counter[str] = Counter()  # deliveries in memory, by recipient domain
         self._waiting: dict[str, tuple[asyncio.Task[None], delivery.Job]] = {}  # those that have no slot yet
@@ -186,12 +189,21 @@ class Deliveries:
             await asyncio.sleep(TROUBLE)
 
     async def _routed(self, job: delivery.Job) -> tuple[str, Route | Deferred | Rejected]:
+        way, now = (job.delivery.domain, job.domain.smarthost, job.local, job.claimed), self._ports.clock.now()
+        known, until = self._routes.get(way, (None, 0))
+        if known is not None and now < until <= now + ROUTE_FRESH:
+            return known.key, known
         try:
             route = await delivery.find_route(self._ports, job, self._local, self._chance.shuffle)
         except Exception:
             log.exception("delivery.no_route", delivery=job.delivery.id, message=job.message.id)
             route = BROKEN
-        return route.key if isinstance(route, Route) else job.delivery.domain, route
+        if not isinstance(route, Route):
+            return job.delivery.domain, route
+        if len(self._routes) >= ROUTES:
+            self._routes.clear()
+        self._routes[way] = route, now + ROUTE_FRESH
+        return route.key, route
 
     async def _attempt(self, job: delivery.Job, route: Route | Deferred | Rejected) -> tuple[Report, bytes]:
         try:
