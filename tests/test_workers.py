@@ -530,6 +530,27 @@ async def test_webhooks_are_told_of_what_happens(internet, monkeypatch):
     assert [b"message.queued"] == [call.body for call in hook.calls]
 
 
+async def test_events_wake_nobody_until_there_is_a_webhook_and_then_it_is_told(internet, monkeypatch):
+    looks = []
+    fan_out = workers.webhooks.fan_out
+
+    def counting(ports):
+        looks.append(1)
+        return fan_out(ports)
+
+    monkeypatch.setattr(workers.webhooks, "fan_out", counting)
+    monkeypatch.setattr(workers, "IDLE", 60.0)
+    async with running(Tellings(internet.ports, render).run):
+        await eventually(lambda: looks)
+        send(internet, "bob@there.example")
+        await asyncio.sleep(5 * workers.GATHER)
+        assert [1] == looks
+        hook = internet.webhook("https://hooks.example/1", "message.queued")
+        send(internet, "bob@there.example")
+        await eventually(lambda: hook.calls)
+    assert [b"message.queued"] == [call.body for call in hook.calls]
+
+
 async def test_a_webhook_is_called_by_few_at_a_time(internet):
     door, busy, most = asyncio.Event(), [0], [0]
 

@@ -269,7 +269,10 @@ class Tellings:
         events, due = store.version(Topic.EVENTS), store.version(Topic.WEBHOOKS)
         if not await webhooks.fan_out(self._ports) + await self._claim():
             pause = await self._pause()
-            await _until(stop, store.wait(Topic.EVENTS, events, pause), store.wait(Topic.WEBHOOKS, due, pause))
+            waits = [store.wait(Topic.WEBHOOKS, due, pause)]
+            if await store.read(lambda tx: tx.webhooks.active()):  # else events are nobody's business
+                waits.append(store.wait(Topic.EVENTS, events, pause))
+            await _until(stop, *waits)
             await asyncio.sleep(GATHER)
 
     async def _pause(self) -> float:

@@ -82,6 +82,7 @@ ACROSS_TENANTS = {
     "deliveries.release": "the queue is worked for all tenants",
     "attempts.open": "of a delivery that was claimed",
     "approvals.overdue": "time is over for all tenants",
+    "webhooks.active": "one loop tells for all tenants",
     "webhooks.behind": "events are told for all tenants, each webhook those of its own",
     "webhook_deliveries.under_way": "the queue is worked for all tenants",
     "webhook_deliveries.due": "the queue is worked for all tenants",

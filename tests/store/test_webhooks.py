@@ -30,6 +30,7 @@ async def test_webhooks_are_behind_while_their_tenant_has_events_after_their_cur
     rows[1] = replace(rows[1], status=Active.DISABLED)
     await adding(store, "webhooks", *rows, replace(WEBHOOK, id="whk_9", tenant_id=THEIRS))
     assert [] == await asking(store, lambda tx: tx.webhooks.behind(9))
+    assert await asking(store, lambda tx: tx.webhooks.active())
     for event in numbered(EVENT, 2):
         await store.write(lambda tx, event=event: tx.events.append(event))  # type: ignore[misc]
     assert ["4", "3"] == ids(await asking(store, lambda tx: tx.webhooks.behind(9)))
@@ -37,6 +38,13 @@ async def test_webhooks_are_behind_while_their_tenant_has_events_after_their_cur
     last = await asking(store, lambda tx: tx.events.last(OURS))
     await store.write(lambda tx: tx.webhooks.put(replace(rows[3], cursor=last)))
     assert ["3"] == ids(await asking(store, lambda tx: tx.webhooks.behind(9)))
+
+
+async def test_disabled_webhooks_are_nobody_to_tell(store: Store) -> None:
+    await adding(store, "webhooks", replace(WEBHOOK, status=Active.DISABLED))
+    assert not await asking(store, lambda tx: tx.webhooks.active())
+    await store.write(lambda tx: tx.webhooks.put(WEBHOOK))
+    assert await asking(store, lambda tx: tx.webhooks.active())
 
 
 async def test_a_delivery_comes_back_as_it_was_added_and_as_it_ended(store: Store) -> None:

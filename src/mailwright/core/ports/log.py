@@ -29,6 +29,9 @@ class Webhooks(Table[Webhook], Protocol):
     async def behind(self, limit: int) -> list[Webhook]:
         """Active webhooks, of all tenants, with events after their cursor."""
 
+    async def active(self) -> bool:
+        """Whether any webhook is active, of any tenant."""
+
     async def add_deliveries(self, rows: Sequence[WebhookDelivery]) -> None: ...
     async def claim(self, now: int, lease_until: int, limit: int) -> list[WebhookDelivery]:
         """As `Queue.claim`, in the order of events, and nothing of a webhook that has a delivery claimed.

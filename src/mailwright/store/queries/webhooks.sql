@@ -30,3 +30,7 @@ SELECT {columns} FROM webhooks
 WHERE status = 'active'
     AND EXISTS (SELECT 1 FROM events WHERE events.tenant_id = webhooks.tenant_id AND events.cursor > webhooks.cursor)
 ORDER BY cursor LIMIT :limit;
+
+-- active()
+-- Whether there is anybody at all, of any tenant, to tell of events.
+SELECT 1 FROM webhooks WHERE status = 'active' LIMIT 1;

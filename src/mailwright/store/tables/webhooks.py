@@ -38,6 +38,10 @@ class Webhooks(ClientRows[Webhook]):
         """Active ones with events after their cursor, the furthest behind first."""
         return await self._all("behind", limit)
 
+    async def active(self) -> bool:
+        """Whether any is, of any tenant."""
+        return await self._db.one(_SQL["active"], ()) is not None
+
     async def add_deliveries(self, rows: Sequence[WebhookDelivery]) -> None:
         """Insert; raises Taken."""
         for row in rows:

@@ -189,6 +189,10 @@ class Webhooks(Table[Webhook]):
         ]
         return sorted(found, key=lambda row: row.cursor)[:limit]
 
+    async def active(self) -> bool:
+        """Whether any is, of any tenant."""
+        return any(row.status is Active.ACTIVE for row in self.rows)
+
     async def add_deliveries(self, rows: Sequence[WebhookDelivery]) -> None:
         """Insert; raises Taken."""
         for row in rows:
