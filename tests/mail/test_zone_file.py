@@ -119,7 +119,7 @@ hidden.test MX !nxdomain
         ("a.test", "A", Answer(Status.NODATA)),
         ("test", "A", Answer(Status.NODATA)),
         ("b.test", "A", Answer(Status.NXDOMAIN)),
-        ("www.test", "MX", Answer(Status.OK, ("10 one.test", "20 two.test"))),
+        ("www.test", "MX", Answer(Status.OK, ("10 one.test", "20 two.test"), alias="a.test")),
         ("loop.test", "A", Answer(Status.SERVFAIL)),
         ("dangling.test", "A", Answer(Status.NXDOMAIN)),
         ("xn--bcher-kva.test", "TXT", Answer(Status.OK, ("books",))),
