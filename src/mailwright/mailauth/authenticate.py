@@ -104,7 +104,7 @@ def authentication_results(authentication: Authentication, authserv_id: str, fur
             *dkim_results(authentication.dkim),
             _dmarc_result(authentication.dmarc),
             # RFC 8617 §4.4, §10.1. Without a chain there is no reason to give.
-            MethodResult("arc", authentication.arc.result.value, reason=authentication.arc.reason),
+            MethodResult("arc", authentication.arc.result, reason=authentication.arc.reason),
             *further,
         ],
     )
@@ -144,7 +144,7 @@ def _dkim_identifiers(signatures: Iterable[DkimResult]) -> list[tuple[str, str]]
 def _spf_result(verdict: SpfVerdict) -> MethodResult:
     name = "helo" if verdict.scope is SpfScope.HELO else "mailfrom"
     properties = (Property("smtp", name, verdict.domain),) if verdict.domain else ()
-    return MethodResult("spf", verdict.result.value, reason=verdict.reason, properties=properties)
+    return MethodResult("spf", verdict.result, reason=verdict.reason, properties=properties)
 
 
 def _dmarc_result(verdict: DmarcVerdict) -> MethodResult:
@@ -152,9 +152,9 @@ def _dmarc_result(verdict: DmarcVerdict) -> MethodResult:
     if verdict.domain:
         properties.append(Property("header", "from", verdict.domain))
     if verdict.policy is not None:
-        properties.append(Property("policy", "dmarc", verdict.policy.value))
+        properties.append(Property("policy", "dmarc", verdict.policy))
     reason = "" if verdict.result is DmarcResult.PASS else verdict.reason
-    return MethodResult("dmarc", verdict.result.value, reason=reason, properties=tuple(properties))
+    return MethodResult("dmarc", verdict.result, reason=reason, properties=tuple(properties))
 
 
 def _no_check() -> Asks[None]:

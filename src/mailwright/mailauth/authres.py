@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FIELD = "authentication-results"
 WIDTH = 78
+_START = "Authentication-Results:"
 SHORT = 256  # characters: never too long, whatever they are
 MAX_VALUE = 400  # octets of one rendered value: an address fits, and with every character escaped a line still has room
 MAX_RESULTS = 200
@@ -63,8 +64,7 @@ class Property(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class MethodResult:
+class MethodResult(NamedTuple):
     """One method and what it found. Method and result are lower case, known or not."""
 
     method: str
@@ -303,23 +303,37 @@ def render(authserv_id: str, results: Iterable[MethodResult]) -> bytes:
     Values are quoted when they must be; control characters become spaces; keywords lose what is none. A line exceeds 78
     columns only where a single value does.
     """
-    out = ["Authentication-Results:"]
-    column = len(out[0])
-    lines = [words for found in results if (words := _words(found))] or [["none"]]
-    for index, words in enumerate([[_bare_or_quoted(authserv_id)], *lines]):
-        words[-1] += ";" if index < len(lines) else ""
-        for place, word in enumerate(words):
-            fold = (index and not place) or column + 1 + len(word) > WIDTH
-            out.append("\r\n " if fold else " ")
-            out.append(word)
-            column = (1 if fold else column + 1) + len(word)
-    return "".join((*out, "\r\n")).encode("utf-8", "replace")
+    written = [found for found in results if _keyword(found.method) and _keyword(found.result)]
+    ends = [";"] * (len(written) - 1) + [""]
+    first = _folded([_bare_or_quoted(authserv_id) + ";"], len(_START))
+    # What DKIM finds names the signature, so no two are alike; what others find is the same in much of the mail.
+    rest = [(_lines if found.method == "dkim" else _kept_lines)(found, end) for found, end in zip(written, ends, strict=False)]
+    return "".join((_START, first, *(rest or ["\r\n none"]), "\r\n")).encode("utf-8", "replace")
+
+
+def _folded(words: Sequence[str], column: int) -> str:
+    """Words behind a column of a line, each on the next line where it would not fit."""
+    out: list[str] = []
+    for word in words:
+        fold = column + 1 + len(word) > WIDTH
+        out.append("\r\n " if fold else " ")
+        out.append(word)
+        column = (1 if fold else column + 1) + len(word)
+    return "".join(out)
+
+
+def _lines(found: MethodResult, end: str) -> str:
+    """One result on lines of its own."""
+    words = _words(found)
+    words[-1] += end
+    return "\r\n " + words[0] + _folded(words[1:], 1 + len(words[0]))
+
+
+_kept_lines = lru_cache(maxsize=512)(_lines)
 
 
 def _words(found: MethodResult) -> list[str]:
     method, result = _keyword(found.method), _keyword(found.result)
-    if not method or not result:
-        return []
     words = [f"{method}={result}" if found.version == 1 else f"{method}/{found.version:d}={result}"]
     if found.comment:
         escaped = _COMMENT_MARK.sub(r"\\\g<0>", _clean(found.comment))
@@ -451,7 +465,7 @@ def _dkim_result(result: DkimResult) -> MethodResult:
     )
     return MethodResult(
         "dkim",
-        result.result.value,
+        result.result,
         reason=result.reason,
         properties=properties,
         comment=", ".join(filter(None, comments)),

@@ -28,9 +28,9 @@ def summary(authentication: Authentication) -> dict[str, Any]:
 def spf_summary(verdict: SpfVerdict) -> dict[str, Any]:
     """What SPF says of the host."""
     return {
-        "result": verdict.result.value,
+        "result": str(verdict.result),
         "domain": verdict.domain,
-        "scope": verdict.scope.value,
+        "scope": str(verdict.scope),
         "steps": list(verdict.steps),
     }
 
@@ -38,7 +38,7 @@ def spf_summary(verdict: SpfVerdict) -> dict[str, Any]:
 def dkim_summary(result: dkim.Result) -> dict[str, Any]:
     """What one DKIM signature is worth."""
     return {
-        "result": result.result.value,
+        "result": str(result.result),
         "domain": result.domain,
         "selector": result.selector,
         "reason": result.reason,
@@ -49,14 +49,14 @@ def dkim_summary(result: dkim.Result) -> dict[str, Any]:
 def dmarc_summary(verdict: DmarcVerdict) -> dict[str, Any]:
     """What the owner of the author's domain asks for, and whether it has to be done. `domain` is the author's."""
     return {
-        "result": verdict.result.value,
+        "result": str(verdict.result),
         "domain": verdict.domain,
-        "policy": verdict.policy and verdict.policy.value,
-        "disposition": verdict.disposition.value,
+        "policy": verdict.policy and str(verdict.policy),
+        "disposition": str(verdict.disposition),
         "steps": list(verdict.steps),
     }
 
 
 def arc_summary(verdict: ArcVerdict) -> dict[str, Any]:
     """What the chain of handlers is worth."""
-    return {"result": verdict.result.value, "steps": list(verdict.steps)}
+    return {"result": str(verdict.result), "steps": list(verdict.steps)}

@@ -49,8 +49,10 @@ def is_automatic(header: Header, mail_from: str | None = None) -> Automatic | No
         return Automatic.LIST
     if _word(header, "precedence") in _PRECEDENCE:
         return Automatic.PRECEDENCE
-    suppress = (header.value("x-auto-response-suppress") or "").lower().replace(",", " ").split()
-    if not _SUPPRESS.isdisjoint(suppress) or _word(header, "x-autoreply") == "yes":
+    suppress = header.value("x-auto-response-suppress")
+    if suppress and not _SUPPRESS.isdisjoint(suppress.lower().replace(",", " ").split()):
+        return Automatic.SUPPRESS
+    if _word(header, "x-autoreply") == "yes":
         return Automatic.SUPPRESS
     if _is_role(path or "") or any(_is_role(one.local_part) for one in _authors(header)):
         return Automatic.ROLE_ADDRESS

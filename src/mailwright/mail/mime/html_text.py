@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mailwright.mail.mime import unseen
@@ -24,6 +25,7 @@ _ATTRIBUTE = re.compile(r"([A-Za-z-]{1,30})\s{0,9}=\s{0,9}(?:\"([^\"]*)\"|'([^']
 _HIDDEN_ATTRIBUTE = re.compile(r"\shidden(?:$|[\s=/])")
 _VALUES = re.compile(r"\"[^\"]*+\"|'[^']*+'")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
+_MARK = re.compile(r"[<_=*~|-]")
 _HUGE_REFERENCE = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
 
 _RAW = frozenset(["script", "style", "textarea", "title", "xmp", "noembed", "noframes", "iframe"])
@@ -225,25 +227,32 @@ def _is_ornament(word: str) -> bool:
     return word.startswith(("<http://", "<https://", "<mailto:")) or not word.strip("-_=*~|")
 
 
+def _lines(text: str) -> Iterator[str]:
+    """The lines one by one: the first are mostly enough."""
+    at = 0
+    while (end := text.find("\n", at)) >= 0:
+        yield text[at:end]
+        at = end + 1
+    yield text[at:]
+
+
 def preview(text: str, length: int = 200) -> str:
     """The beginning of a text on one line of about `length` characters: no quotes, no signature, no addresses of links."""
     words: list[str] = []
     size = 0
     quoted = ""
-    for line in text[: length * 50].split("\n"):
+    for line in _lines(text[: length * 50]):
         line = line.strip()
         if line.startswith(">"):
             quoted = quoted or line.lstrip("> ")
             continue
         if line == "--" and words:
             break
-        for word in line.split():
-            if word[0] in "<-_=*~|" and _is_ornament(word):
-                continue
-            words.append(word)
-            size += len(word) + 1
-            if size > length + 1:
-                break
+        more = line.split()
+        if _MARK.search(line):
+            more = [word for word in more if not (_MARK.match(word) and _is_ornament(word))]
+        words += more
+        size += sum(map(len, more)) + len(more)
         if size > length:
             break
     shown = " ".join(words) or " ".join(quoted.split())

@@ -18,6 +18,7 @@ from mailwright.mail.words import decode_bytes, strip_controls
 
 MAX_FILENAME = 1000  # characters; a longer one is cut (S12)
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_NO_DISPOSITION = Disposition("")
 _LONE_CR = re.compile(r"\r(?!\n)")
 
 
@@ -97,7 +98,7 @@ class Part:
 
     def _disposition(self) -> Disposition:
         value = self.header.value("content-disposition")
-        return Disposition("") if value is None else parse_disposition(value)
+        return _NO_DISPOSITION if value is None else parse_disposition(value)
 
     @property
     def filename(self) -> str:

@@ -20,8 +20,8 @@ from mailwright.mailauth.dkim.canonical import (
     signed_fields,
     without_signature,
 )
-from mailwright.mailauth.dkim.keys import Algorithm, BadKey, PublicKey, choose_key
-from mailwright.mailauth.dkim.signature import Signature, Verdict
+from mailwright.mailauth.dkim.keys import BadKey, PublicKey, choose_key
+from mailwright.mailauth.dkim.signature import ALGORITHMS, Signature, Verdict
 
 DAMAGE = frozenset(("bare-cr", "junk-line", "null-byte", "too-long", "too-many-fields"))
 
@@ -73,7 +73,7 @@ def _take_key(check: Check, answer: Answer, service: str) -> None:
         return check.settle(Verdict.TEMPERROR, f"no answer for the key: {answer.status}")
     if not answer.records:
         return check.settle(Verdict.PERMERROR, "no key")
-    key = choose_key(answer.records, Algorithm(signature.algorithm), service)
+    key = choose_key(answer.records, ALGORITHMS[signature.algorithm], service)
     if isinstance(key, BadKey):
         return check.settle(Verdict.PERMERROR, key.reason)
     check.key = key

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mailwright.mail.header import Field
 from mailwright.mailauth.dkim.canonical import Canonicalisation
@@ -20,7 +20,7 @@ from mailwright.values import dataclass
 
 _REQUIRED = ("v", "a", "b", "bh", "d", "h", "s")
 _FORMS = {form.value: form for form in Canonicalisation}
-_ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
+ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
 FOREVER = 10**12  # RFC 6376 §3.5 x=: longer numbers may be taken as infinite.
 
 
@@ -71,6 +71,18 @@ class Signature:
         return f"{self.selector}._domainkey.{self.domain}"
 
 
+class _Signer(NamedTuple):
+    """What is the same in all that one signs: part of a Signature, in its order."""
+
+    domain: str
+    selector: str
+    algorithm: str
+    identity: str
+    identity_domain: str
+    header_form: Canonicalisation
+    body_form: Canonicalisation
+
+
 class Problem(Exception):
     """Why a signature can't be used; never leaves this module and those that read with its functions."""
 
@@ -118,19 +130,11 @@ def _read(field: Field, tags: Mapping[str, str]) -> Signature:
     require(tags, _REQUIRED)
     if tags["v"] != "1":
         raise Problem("unknown version")
-    algorithm, header_form, body_form = read_methods(tags)
-    domain, selector = read_place(tags)
-    identity, identity_domain = _identity(tags.get("i"), domain)
+    signer = _signer_of(tags)
     signed_at, expires_at = read_times(tags)
     return Signature(
         field,
-        domain,
-        selector,
-        algorithm,
-        identity,
-        identity_domain,
-        header_form,
-        body_form,
+        *signer,
         _names(tags["h"]),
         read_octets(tags, "b"),
         read_octets(tags, "bh"),
@@ -139,6 +143,24 @@ def _read(field: Field, tags: Mapping[str, str]) -> Signature:
         expires_at,
         label=without_space(tags["b"])[:8],
     )
+
+
+_SIGNER = ("a", "c", "q", "d", "s", "i")
+
+
+def _signer_of(tags: Mapping[str, str]) -> _Signer:
+    said = tuple([tags.get(name) for name in _SIGNER])
+    return _kept_signer(*said) if len(said[2] or "") + len(said[5] or "") < 500 else _signer(*said)
+
+
+def _signer(*said: str | None) -> _Signer:
+    tags = {name: value for name, value in zip(_SIGNER, said, strict=True) if value is not None}
+    algorithm, header_form, body_form = read_methods(tags)
+    domain, selector = read_place(tags)
+    return _Signer(domain, selector, algorithm, *_identity(tags.get("i"), domain), header_form, body_form)
+
+
+_kept_signer = lru_cache(maxsize=512)(_signer)
 
 
 def read_methods(tags: Mapping[str, str]) -> tuple[Algorithm, Canonicalisation, Canonicalisation]:
@@ -172,7 +194,7 @@ def read_times(tags: Mapping[str, str]) -> tuple[int | None, int | None]:
 
 def read_algorithm(value: str) -> Algorithm:
     """What a= says."""
-    known = _ALGORITHMS.get(value)
+    known = ALGORITHMS.get(value)
     if known is None:
         # RFC 8301 §3.1: rsa-sha1 must not be used to verify. Of other names we know nothing and say nothing.
         if value == "rsa-sha1":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from mailwright.mail.questions import Asks, together
@@ -101,6 +102,7 @@ def author_domain(header_from: Sequence[str]) -> tuple[str, DmarcVerdict | None]
     return valid.pop(), None
 
 
+@lru_cache(maxsize=1024)
 def _is_host_name(name: str) -> bool:
     # Underscores pass: they stand in addresses that people have, and in no grammar.
     return all(_LABEL.fullmatch(label) and label[0] != "-" != label[-1] for label in name.split("."))

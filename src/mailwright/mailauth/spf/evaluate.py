@@ -65,8 +65,11 @@ def check_host(ip: IPAddress, *, mail_from: str, helo: str, receiver: str = "", 
         reason = "no domain name of two labels or more to check"
         return SpfVerdict(SpfResult.NONE, domain, scope, reason=reason, steps=(f"none: {reason}",))
     ip = _plain(ip)
-    facts = Facts(ip, local_part, name, to_dns_name(helo) or helo[:_MAX_HELO], receiver, now)
-    judged = yield from _past.recall((int(ip), ip.version, name, scope), lambda: _judge(facts, scope), _lasts)
+
+    def afresh() -> Asks[_Judged]:
+        return _judge(Facts(ip, local_part, name, to_dns_name(helo) or helo[:_MAX_HELO], receiver, now), scope)
+
+    judged = yield from _past.recall((int(ip), ip.version, name, scope), afresh, _lasts)
     return judged.verdict
 
 

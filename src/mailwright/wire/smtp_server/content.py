@@ -7,9 +7,11 @@ and the same verdict. Only CRLF.CRLF ends DATA; a bare CR, bare LF or NUL is tol
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 END = b"\r\n.\r\n"
+_LONE_CR = re.compile(rb"\r(?!\n)")
 
 
 class ContentDefect(StrEnum):
@@ -42,7 +44,7 @@ class DotReader:
 
     def _text(self, seen: bytes) -> bytes:
         # RFC 5321 §4.5.2: a dot that begins a line goes, whatever follows it.
-        text = seen.replace(b"\r\n.", b"\r\n")
+        text = seen.replace(b"\r\n.", b"\r\n") if seen.rfind(b"\r\n.") >= 0 else seen  # looking is cheaper than replacing
         if self._lead and text:
             text, self._lead = text[2:], 0
         return text
@@ -79,8 +81,8 @@ class Inspector:
     def look(self, text: bytes) -> ContentDefect | None:
         """Take the next text into account. It must not end between CR and LF."""
         self.size += len(text)
-        pairs = text.count(b"\r\n")
-        if text.count(b"\n") != pairs or text.count(b"\r") != pairs or b"\0" in text:
+        # As many of one as of the other, and none without the other: cheaper to see than how many pairs there are.
+        if text.count(b"\n") != text.count(b"\r") or _LONE_CR.search(text) or b"\0" in text:
             return first_defect(text)
         if not self.long_line:
             self._measure(text)
