@@ -214,7 +214,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         int,
         _about(
             "How often a mailbox answers automatic mail (RFC 3834) in one conversation before a person approves the next "
-            "answer; one who writes there lets the count begin anew.",
+            "answer; one who writes there lets the count begin anew. The same text twice in a row ends it at once.",
             ge=0,
         ),
     ] = 10

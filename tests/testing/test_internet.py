@@ -205,7 +205,7 @@ def _answer_for_ever(internet):
             for mail in agent.inbox():
                 if mail.id not in answered:
                     answered.add(mail.id)
-                    agent.reply(mail, "And you?")
+                    agent.reply(mail, f"And you, {len(answered)}?")
                     found += 1
             return found
 

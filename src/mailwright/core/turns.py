@@ -60,11 +60,21 @@ def judge(messages: Sequence[Message], allowed: Budget, now: int) -> str | None:
     _check_pace(list(_turns(said)), allowed.per_hour, now)
     if answered.automatic is None:
         return None
-    alone = list(_turns(_unattended(said)))
+    since = list(_unattended(said))
+    alone = list(_turns(since))
+    if _repeats(since):
+        return "the same automatic text came twice in a row here, and no person was among them"
     if len(alone) >= allowed.automatic:
         return f"programs answered each other {len(alone)} times here, and no person was among them"
     _check_pace(alone, allowed.automatic_per_hour, now)
     return None
+
+
+def _repeats(messages: Sequence[Message]) -> bool:
+    """Whether we answered a text, and the same text is what came back."""
+    texts = [one.preview for one in messages if one.direction is Direction.INBOUND][:2]
+    answered = any(True for _ in _turns(messages))
+    return answered and len(texts) == 2 and texts[0] == texts[1] != ""
 
 
 def _unattended(messages: Sequence[Message]) -> Iterator[Message]:
