@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from mailwright.contract.operations import OPERATIONS, Operation
 from mailwright.core import accounts
 from mailwright.core.accounts import ROLES
-from mailwright.core.model import Role
+from mailwright.core.model import Report, Role
 from mailwright.core.ports import Store
 from mailwright.faces.rest import Options, close, create_app
 from mailwright.faces.rest.streaming import Pace
@@ -124,6 +124,9 @@ class Street:
             one = next(row for row in OPERATIONS if row.name == name)
             path = one.path.format(**dict.fromkeys(one.path_fields, subject))
             assert self.ask(house, Role.OPERATOR, one, Request(path, body)).is_success, name
+        message_id = house.of("msg")[0]
+        row = Report("", house.tenant.id, "dmarc", f"{house.name}.example", house.mark, "1", {"kind": "dmarc"}, message_id, 0)
+        self.internet.write(lambda tx: tx.reports.add(replace(row, id=self.internet.ports.ids.new("rpt"))))
 
     def close(self) -> None:
         """Everything."""

@@ -83,6 +83,8 @@ class Asking:
                 return {name: self.rng.choice([*OversightMode]).value}
             case "subject":
                 return {name: self.id(self.rng.choice([*PREFIXES]))} if self.operation.group == "audit" else {}
+            case "status":
+                return {name: "pending"} if self.operation.group == "approvals" else {}
             case "label":
                 return {name: "done"}
             case "client_id":
