@@ -15,7 +15,7 @@ from mailwright.core.model import Alignment, Domain, KeyState, Mailbox, Oversigh
 from mailwright.core.ports import Ports, Settings, Tx
 from mailwright.faces.rest import close, create_app
 from mailwright.faces.rest.application import Application, Options
-from mailwright.faces.rest.streaming import Pace
+from mailwright.faces.rest.bell import Pace
 from mailwright.mail.questions import Asks, Zone, answer
 from mailwright.testing.clock import CountingIds, ManualClock
 from mailwright.testing.memory import MemoryStore

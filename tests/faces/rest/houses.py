@@ -23,7 +23,7 @@ from mailwright.core.accounts import ROLES
 from mailwright.core.model import Report, Role
 from mailwright.core.ports import Store
 from mailwright.faces.rest import Options, close, create_app
-from mailwright.faces.rest.streaming import Pace
+from mailwright.faces.rest.bell import Pace
 from mailwright.store.sqlite import open_store
 from mailwright.testing import Hook, Internet, Tenant
 

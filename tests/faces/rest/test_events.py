@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
+import re
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
@@ -18,6 +20,7 @@ from uvicorn.server import ServerState
 from mailwright.contract.operations import events
 from mailwright.core.events import EventType, publish
 from mailwright.core.ports import Tx
+from mailwright.faces.rest import bell as bells
 from mailwright.faces.rest import close, streaming
 
 sys.modules.setdefault("httpx", httpx2)  # httpx-sse asks for it by its old name
@@ -243,7 +246,7 @@ async def test_many_streams_are_told_at_once_and_each_of_its_own(world):
 
 
 async def test_a_stream_is_woken_for_its_own_mailbox_alone(world):
-    bell, tenant_id, own = streaming.Bell(world.ports.store), world.ours.tenant_id, world.ours.mailbox.id
+    bell, tenant_id, own = bells.Bell(world.ports.store), world.ours.tenant_id, world.ours.mailbox.id
     first = bell.next(tenant_id)
     await happen(world, 1)
     await asyncio.wait_for(first, 5)
@@ -257,8 +260,8 @@ async def test_a_stream_is_woken_for_its_own_mailbox_alone(world):
 
 
 async def test_where_too_much_happened_at_once_to_look_through_all_are_woken(world, monkeypatch):
-    monkeypatch.setattr(streaming, "NEWS", 1)
-    bell, tenant_id = streaming.Bell(world.ports.store), world.ours.tenant_id
+    monkeypatch.setattr(bells, "NEWS", 1)
+    bell, tenant_id = bells.Bell(world.ports.store), world.ours.tenant_id
     first = bell.next(tenant_id)
     await happen(world, 1)
     await asyncio.wait_for(first, 5)
@@ -268,8 +271,100 @@ async def test_where_too_much_happened_at_once_to_look_through_all_are_woken(wor
     bell.close()
 
 
+class Follower:
+    """A stream without a socket: what it was sent, at the pace at which it takes it."""
+
+    def __init__(self, world: Any, bell: bells.Bell, mailbox_id: str | None, types: tuple[str, ...] = ()) -> None:
+        self.world, self.bell = world, bell
+        self.mailbox_id, self.types = mailbox_id, types
+        self.pauses: Callable[[], float] = lambda: 0.0
+        self.numbers: list[int] = []
+        self.gone = asyncio.Event()
+
+    async def run(self) -> None:
+        caller = await streaming_caller(self.world)
+        start = await self.world.ports.store.read(lambda tx: tx.events.last(caller.tenant_id))
+        following = streaming.Following(caller, start, self.mailbox_id, self.types)
+        await streaming.follow(self.world.ports, self.bell, following, self._receive, self._send, self._allowed)
+
+    async def _receive(self) -> dict[str, Any]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        found = re.findall(rb'"number":(\d+)', message["body"])
+        if found:
+            await asyncio.sleep(self.pauses())
+        self.numbers += map(int, found)
+
+    async def _allowed(self) -> None:
+        """Its key is good."""
+
+
+@contextlib.asynccontextmanager
+async def followed(followers: list[Follower]) -> AsyncIterator[None]:
+    running = [asyncio.create_task(one.run()) for one in followers]
+    await asyncio.sleep(0.02)
+    yield
+    for one in followers:
+        one.gone.set()
+    await asyncio.wait_for(asyncio.gather(*running), 5)
+    followers[0].bell.close()
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_streams_that_are_told_and_streams_that_read_miss_nothing_and_see_nothing_twice(world, seed):
+    """I7, with followers of any speed and events in bursts."""
+    chance, bell = random.Random(seed), bells.Bell(world.ports.store)
+    own, here = world.ours.mailbox.id, [None, world.ours.mailbox.id, "mbx_another"]
+    types = [(), ("message.queued",), ("message.received",)]
+    followers = [Follower(world, bell, mailbox, which) for mailbox in here for which in types]
+    for one in followers:
+        slowest = chance.choice([0.0, 0.001, 0.01])
+        one.pauses = lambda slowest=slowest: chance.random() * slowest
+    happened: list[tuple[int, str | None]] = []
+    async with followed(followers):
+        for number in range(200):
+            mailbox = chance.choice([own, "mbx_another", None])
+            await happen(world, number, mailbox_id=mailbox)
+            happened.append((number, mailbox))
+            await asyncio.sleep(chance.choice([0, 0, 0.002]))
+        await asyncio.sleep(0.3)
+    for one in followers:
+        wanted = [number for number, mailbox in happened if one.mailbox_id in (None, mailbox)]
+        assert ([] if one.types == ("message.received",) else wanted) == one.numbers
+
+
+async def test_an_event_is_read_once_and_written_down_once_however_many_follow(world, monkeypatch):
+    bell, own = bells.Bell(world.ports.store), world.ours.mailbox.id
+    followers = [Follower(world, bell, mailbox) for mailbox in (None, own) for _ in range(20)]
+    reads, writes = [], []
+    read_after, written = streaming.read_after, bells.written
+
+    async def counted(*given: Any, **named: Any) -> Any:
+        reads.append(given)
+        return await read_after(*given, **named)
+
+    def noted(*given: Any) -> bytes:
+        writes.append(given)
+        return written(*given)
+
+    async with followed(followers):
+        await happen(world, 0)  # the first look learns where the log ends
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr(streaming, "read_after", counted)
+        monkeypatch.setattr(bells, "written", noted)
+        for number in range(1, 11):
+            await happen(world, number)
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+    assert all(list(range(11)) == one.numbers for one in followers)
+    assert 10 == len(writes)
+    assert len(reads) < 2 * len(followers)  # by those that the first ring, which told no news, has woken
+
+
 async def test_who_waits_no_more_is_not_kept(world):
-    bell = streaming.Bell(world.ports.store)
+    bell = bells.Bell(world.ports.store)
     for number in range(100):
         bell.next(world.ours.tenant_id, f"mbx_{number}")
     assert 0 == len(bell._rings[world.ours.tenant_id])
@@ -327,7 +422,7 @@ async def test_a_client_that_takes_nothing_is_cut_off_and_goes_on_from_its_last_
     async def allowed() -> None:
         pass
 
-    bell = streaming.Bell(world.ports.store, streaming.Pace(patience=0.05))
+    bell = bells.Bell(world.ports.store, bells.Pace(patience=0.05))
     caller = await streaming_caller(world)
     following = streaming.Following(caller, 0, None, ())
     await streaming.follow(world.ports, bell, following, receive, send, allowed)
@@ -342,7 +437,7 @@ async def streaming_caller(world: Any) -> Any:
 
 
 async def test_a_key_has_a_number_of_streams_and_no_more(world, monkeypatch):
-    monkeypatch.setattr(streaming, "MAX_STREAMS", 1)
+    monkeypatch.setattr(bells, "MAX_STREAMS", 1)
     async with served(world) as server:
         async with stream(world, f"{server}/v1/events/stream") as events:
             await take(events, 1)

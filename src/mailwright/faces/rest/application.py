@@ -18,6 +18,7 @@ from mailwright.core.errors import ExaminationFailed, NotFound, StorageBusy
 from mailwright.core.ports import Ports, Tx
 from mailwright.faces.rest import pages
 from mailwright.faces.rest.answers import Reply
+from mailwright.faces.rest.bell import Bell, Pace
 from mailwright.faces.rest.bodies import Budget
 from mailwright.faces.rest.compat import agentmail, resend
 from mailwright.faces.rest.inputs import intake
@@ -25,7 +26,6 @@ from mailwright.faces.rest.metrics import metrics
 from mailwright.faces.rest.openapi import openapi
 from mailwright.faces.rest.routing import tree
 from mailwright.faces.rest.serving import Desk, Page, Route, serve
-from mailwright.faces.rest.streaming import Bell, Pace
 
 PROMETHEUS = b"text/plain; version=0.0.4"
 READY_FOR = 1000  # ms that a good look at the store is believed

@@ -26,6 +26,7 @@ from mailwright.core.ports import Ports
 from mailwright.faces.rest import streaming
 from mailwright.faces.rest.answers import PRIVATE, Reply, content, encoder, refused, tell
 from mailwright.faces.rest.asking import bearer, claim, has_body, read_head
+from mailwright.faces.rest.bell import Bell
 from mailwright.faces.rest.bodies import SMALL_BODY, Budget, ClientGone, read_body
 from mailwright.faces.rest.compat.foreign import Foreign
 from mailwright.faces.rest.inputs import Intake, read_input
@@ -62,7 +63,7 @@ class Desk:
     ports: Ports
     routes: Node[Route | Page]
     metrics: Metrics
-    bell: streaming.Bell
+    bell: Bell
     budget: Budget
     in_flight: InFlight = field(default_factory=InFlight)
     limit: int = 5000  # requests at once, streams and long polls included
