@@ -82,5 +82,7 @@ def _part(part: mime.Part) -> bytes:
 def _text(part: mime.Part) -> bytes:
     # What relays do to text undone: transfer encodings, other charsets, line ends, white space before them.
     text = part.decoded().decode(exact_codec(part.params.get("charset", "")) or "utf-8", "replace")
-    lines = _SURROGATE.sub("\ufffd", text).replace("\r\n", "\n").split("\n")
+    if not text.isascii():
+        text = _SURROGATE.sub("\ufffd", text)
+    lines = text.replace("\r\n", "\n").split("\n")
     return "\n".join([line.rstrip(" \t") for line in lines]).rstrip("\n").encode()
