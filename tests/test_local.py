@@ -95,7 +95,7 @@ def test_a_first_start_that_was_killed_before_its_end_is_finished_by_the_next(
     assert 0 == second.stop()
     (data / "local.json").unlink()
     (data / "operator.key").unlink()
-    third = subprocess.run((*COMMAND, *options), capture_output=True, text=True, timeout=15)
+    third = subprocess.run((*COMMAND, *options), capture_output=True, text=True, timeout=PATIENCE)
     assert 0 != third.returncode
     assert "begin with an empty folder" in third.stderr
     assert "Traceback" not in third.stderr

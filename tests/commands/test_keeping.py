@@ -21,6 +21,7 @@ from live.zone import Background, Dns
 pytestmark = [pytest.mark.slow, pytest.mark.whole, pytest.mark.timeout(120)]
 
 LARGE = "x" * 70 + "\r\n"
+CONNECTION = 100  # messages; the server ends a connection after a thousand, which a slow backup leaves time for
 
 
 @pytest.fixture
@@ -61,13 +62,19 @@ class Traffic:
         self.thread.start()
 
     def _run(self) -> None:
-        with smtplib.SMTP("127.0.0.1", self.port, "there.example", timeout=20) as client:
-            while not self.stop.is_set():
-                subject = f"t{len(self.taken)}"
-                body = LARGE * 5000 if len(self.taken) % 10 == 9 else "Hello.\r\n"
-                raw = f"From: <bob@there.example>\r\nTo: <{self.to}>\r\nSubject: {subject}\r\n\r\n{body}"
-                client.sendmail("bob@there.example", [self.to], raw)
-                self.taken.append(subject)
+        while not self.stop.is_set():
+            with smtplib.SMTP("127.0.0.1", self.port, "there.example", timeout=20) as client:
+                self._send(client)
+
+    def _send(self, client: smtplib.SMTP) -> None:
+        for _ in range(CONNECTION):
+            if self.stop.is_set():
+                return
+            subject = f"t{len(self.taken)}"
+            body = LARGE * 5000 if len(self.taken) % 10 == 9 else "Hello.\r\n"
+            raw = f"From: <bob@there.example>\r\nTo: <{self.to}>\r\nSubject: {subject}\r\n\r\n{body}"
+            client.sendmail("bob@there.example", [self.to], raw)
+            self.taken.append(subject)
 
     def end(self) -> None:
         self.stop.set()

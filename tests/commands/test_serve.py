@@ -97,7 +97,7 @@ def test_a_new_certificate_is_taken_and_no_connection_is_dropped(servers, tmp_pa
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"{server.api_url}/healthz", verify=believed)
     newest = trusting(certificate(tmp_path, "mx.example")[0])  # and without a signal
-    eventually(lambda: _believed(server.api_url, newest), 15)
+    eventually(lambda: _believed(server.api_url, newest), 30)
 
 
 def _believed(url: str, context: ssl.SSLContext) -> bool:

@@ -38,11 +38,11 @@ class Local:
         self.operator = Api(self.ready["api_url"], self.ready["operator_key"])
 
     def stop(self) -> int:
-        """Ask it to end, as Docker or an init system would; fails where that takes five seconds or leaves a process."""
+        """Ask it to end, as Docker or an init system would; fails where that takes ten seconds or leaves a process."""
         children = descendants(self.process.pid)
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(5)
-        eventually(lambda: not any(map(alive, children)), 2, lambda: f"{children} are still there")
+        status = self.process.wait(10)  # then Docker kills
+        eventually(lambda: not any(map(alive, children)), 5, lambda: f"{children} are still there")
         return status
 
     def end(self) -> None:

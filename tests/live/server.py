@@ -18,7 +18,7 @@ from typing import Any
 from live.processes import alive, descendants
 from live.rest import Api, eventually
 
-PATIENCE = 20.0  # seconds that a start may take on a busy machine
+PATIENCE = 60.0  # seconds that a start may take where everything else runs as well
 Settings = Mapping[str, Mapping[str, Any]]
 
 
