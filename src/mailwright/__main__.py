@@ -10,6 +10,10 @@ import typer
 from mailwright import __version__
 from mailwright.commands import configuration, doctor, identity, judging, keeping, mcp, reading, server, session, signing, verbs
 
+EXTRAS = (
+    "What runs a server or looks after one needs `pip install 'mailwright[server]'`, "
+    "what reads and judges mail `pip install 'mailwright[mailauth]'`."
+)
 cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -40,7 +44,13 @@ def main() -> None:
         from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
-    cli(prog_name="mailwright")
+    try:
+        cli(prog_name="mailwright")
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] == "mailwright":
+            raise
+        typer.echo(f"mailwright: {missing.name} is not installed here. {EXTRAS}", err=True)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

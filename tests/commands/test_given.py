@@ -135,3 +135,13 @@ def test_an_answer_is_json_or_text(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_time_given_goes_before_the_clock() -> None:
     assert (5, 0) == (given.at(5), given.at(0))
     assert given.at(None) > 1_700_000_000
+
+
+@pytest.mark.parametrize(("words", "missing"), [(("serve",), "structlog"), (("check", "-"), "cryptography")])
+def test_a_command_whose_extra_is_not_installed_says_what_to_install(words: tuple[str, ...], missing: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; sys.argv[1:] = {list(words)!r}\n"
+    code += "from mailwright.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, input="A: 1\n\n", check=False
+    )
+    assert (2, True, False) == (done.returncode, "pip install 'mailwright[" in done.stderr, "Traceback" in done.stderr)

@@ -197,6 +197,8 @@ def test_s22_what_is_named_in_the_path_cannot_leave_its_place(server: Callable[[
         (["approvals", "approve", "apr_1"], "--digest"),
         (["domains", "add"], "Missing argument"),
         (["domains", "list", "--limit", "many"], "--limit"),
+        (["domains", "list", "--timeout", "0"], "--timeout"),
+        (["messages", "show", ".."], "'..' is no id"),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_anybody_is_asked(

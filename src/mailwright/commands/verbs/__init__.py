@@ -187,7 +187,7 @@ def _own(verb: Verb) -> list[inspect.Parameter]:
 def _option(name: str, kind: Any, text: str, wanted: bool, *more: str) -> inspect.Parameter | None:
     if not wanted:
         return None
-    low = 0 if kind in (int, float) else None
+    low = 0.1 if name == "timeout" else 0 if kind in (int, float) else None
     described = typer.Option(f"--{name.replace('_', '-')}", *more, help=text, min=low)
     return inspect.Parameter(
         f"our_{name}", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[kind | None, described], default=None

@@ -12,11 +12,10 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import typer
 
-from mailwright.client.calling import Call, body
+from mailwright.client.calling import Call, body, part
 from mailwright.commands import given
 from mailwright.commands.verbs.calling import Server, new_idempotency_key, say
 from mailwright.commands.verbs.table import Parameter, Verb
@@ -43,7 +42,7 @@ def request(verb: Verb, typed: dict[str, Any], server: Server, idempotency_key: 
     path, has_body = verb.path, verb.method in ("POST", "PATCH", "PUT")
     for name, place in places.items():
         if place == "path":
-            path = path.replace(f"{{{name}}}", quote(values.pop(name), safe=""))
+            path = path.replace(f"{{{name}}}", _part(values.pop(name)))
     return Call(
         verb.method,
         path,
@@ -52,6 +51,13 @@ def request(verb: Verb, typed: dict[str, Any], server: Server, idempotency_key: 
         once=(idempotency_key or new_idempotency_key()) if verb.repeatable else None,
         wait=float(values.get("wait", 0)) if places.get("wait") == "query" else 0.0,
     )
+
+
+def _part(value: str) -> str:
+    try:
+        return part(value)
+    except ValueError as wrong:
+        given.stop(wrong)
 
 
 def resolved(server: Server, field: str, value: str) -> str:
