@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from faces.rest.test_roles import foreign_ids, neighbours_ids
@@ -24,7 +25,7 @@ async def refusal(client: Any, tool: str, **arguments: Any) -> tuple[str, str, A
     """The tool, the code of its refusal, and the details."""
     found = await client.call_tool(tool, arguments)
     assert found.is_error, (tool, found.structured_content)
-    error = found.structured_content["error"]
+    error = json.loads(found.content[0].text)["error"]
     return tool, error["code"], error["details"]
 
 

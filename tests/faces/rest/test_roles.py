@@ -180,7 +180,7 @@ async def test_s26_somebody_elses_words_find_nothing_of_others_either(world):
 
 def foreign_path(route: Foreign, ids: dict[str, str]) -> str:
     """The route with ids of ours in their places: somebody else's names for them."""
-    names = {"inbox_id": "mailbox_id", "email_id": "message_id"}
+    names = {"inbox_id": "mailbox_id", "email_id": "message_id", "id": "attachment_id"}
     return re.sub(r"\{(\w+)\}", lambda one: ids[names.get(one[1], one[1])], route.path)
 
 
