@@ -29,7 +29,6 @@ CLAIM = 50  # deliveries in one claim: about what the busiest destination has ro
 IN_FLIGHT = 1000  # claimed deliveries in memory
 TELLINGS = 200  # webhook deliveries in memory
 PER_WEBHOOK = 4
-LULL = 0.01  # seconds between two claims: one takes what several commits have brought
 GATHER = 0.02  # seconds in which events gather before webhooks are told: one look serves many commits
 ROUTE_FRESH = 1000  # ms that a route which was found is taken for found: what a second brings goes one way
 ROUTES = 10_000  # of them in memory
@@ -130,8 +129,6 @@ class Deliveries:
         pause = IDLE if due is None else min(IDLE, max(0.02, (due - self._ports.clock.now()) / 1000))
         if len(self._tasks) >= IN_FLIGHT or pause > 0.02 or not await self._claim():
             await _until(stop, store.wait(Topic.QUEUE, seen, pause))
-        if self._tasks:
-            await asyncio.sleep(LULL)
 
     async def _claim(self) -> int:
         busy = [name for name in self._held if self._room(name) <= 0]
