@@ -26,13 +26,13 @@ BODY = msgspec.json.encode(
 )
 
 
-def signed(now: float, **more: Any) -> dict[str, str]:
+def signed(now: float, body: bytes = BODY, **more: Any) -> dict[str, str]:
     at = int(now * 1000)
     whole = {"secret": NEW, "previous_secret": OLD, "previous_until": at + 1000} | more
     hook = model.Webhook(
         "whk_1", "ten_1", "https://there.example/", (), model.Active.ACTIVE, whole.pop("secret"), 0, at, **whole
     )
-    return dict(headers(hook, "evt_1", BODY, at))
+    return dict(headers(hook, "evt_1", body, at))
 
 
 @pytest.mark.parametrize("secrets", [(OLD,), (NEW,), (OLD, NEW)])
@@ -84,3 +84,10 @@ def test_neither_another_body_nor_another_secret_nor_a_missing_field_is_believed
 def test_a_secret_that_is_none_is_told_at_once(secrets: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="secret"):
         Webhook(*secrets)
+
+
+@pytest.mark.parametrize("body", [b'{"id":"\xe1"}', b'{"data":' + b'{"a":' * 5000 + b"1" + b"}" * 5001, b"[]"])
+def test_what_is_signed_and_is_no_event_is_refused_in_words(body: bytes) -> None:
+    now = time.time()
+    with pytest.raises(InvalidWebhook, match="no event"):
+        Webhook(NEW).verify(signed(now, body), body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from pathlib import Path
@@ -150,3 +151,10 @@ def test_s22_a_manifest_that_leads_out_of_its_folders_is_none(change):
     assert good == parse(*render(good))
     with pytest.raises(BadManifest):
         parse(*render(msgspec.structs.replace(good, **change)))
+
+
+@pytest.mark.parametrize("content", [b'{"format":1,"version":"\xe1"}', b"[" * 100_000])
+def test_a_manifest_that_can_not_be_read_is_refused_in_words(content: bytes):
+    name = f"2026-01-01T00-00-00.000Z-{hashlib.sha256(content).hexdigest()[:16]}.json"
+    with pytest.raises(BadManifest):
+        parse(name, content)

@@ -99,7 +99,7 @@ def decode(answer: Answer, kind: type[T]) -> T:
     """The answer as a value; raises Garbled where it is none. Fields that we don't know yet are passed over."""
     try:
         return msgspec.json.decode(answer.body, type=kind)
-    except msgspec.MsgspecError as wrong:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as wrong:
         request_id = answer.headers.get("x-request-id", "")
         raise Garbled(f"the answer is not what this client knows: {wrong}", request_id=request_id) from None
 

@@ -36,7 +36,7 @@ class Frame:
         """The event; raises Garbled."""
         try:
             return msgspec.json.decode(self.data, type=Event)
-        except msgspec.MsgspecError as wrong:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as wrong:
             raise Garbled(f"an event is not what this client knows: {wrong}") from None
 
 

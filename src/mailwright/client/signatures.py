@@ -52,7 +52,7 @@ class Webhook:
             raise InvalidWebhook(f"it was sent more than {self._tolerance:.0f} seconds ago, or the clocks differ")
         try:
             return msgspec.json.decode(raw, type=Event)
-        except msgspec.MsgspecError as wrong:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as wrong:
             raise InvalidWebhook(f"it is genuine, but no event that this client knows: {wrong}") from None
 
     def _check_signature(self, told: str, content: bytes) -> None:

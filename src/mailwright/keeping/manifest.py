@@ -64,7 +64,7 @@ def parse(name: str, content: bytes) -> Manifest:
         raise BadManifest(f"{name} is not what was written: its content does not fit its name")
     try:
         manifest = msgspec.json.decode(content, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as wrong:
         raise BadManifest(f"{name}: {wrong}") from None
     if manifest.format > FORMAT:
         raise BadManifest(f"{name} was written by version {manifest.version}: restore it with that one or a newer one")

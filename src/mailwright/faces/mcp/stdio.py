@@ -79,7 +79,7 @@ class Pipe:
         except httpx2.HTTPError as wrong:
             what = str(wrong) or type(wrong).__name__
             self._fail(identity, INTERNAL_ERROR, f"{self.http.base_url} can't be reached: {what}. Check MAILWRIGHT_URL.")
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             self._fail(identity, INTERNAL_ERROR, f"{self.http.base_url} is no Mailwright server. Check MAILWRIGHT_URL.")
         finally:
             self.working.pop(identity, None)
