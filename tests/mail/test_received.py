@@ -80,9 +80,12 @@ def test_the_date_stands_after_the_last_semicolon() -> None:
     "piece", ["(", ")", "((", "()", "(a)", "[", "[]", "<", "<>", "from ", "by (", "a.", "=", ";", "\\", "TLS1:"]
 )
 def test_time_is_bounded(piece: str) -> None:
-    start = time.process_time()
-    parse_received("from a (" + piece * 100_000)
-    assert time.process_time() - start < 0.2
+    def once() -> float:
+        start = time.process_time()
+        parse_received("from a (" + piece * 100_000)
+        return time.process_time() - start
+
+    assert min(once() for _ in range(3)) < 0.2  # the search for cycles among all that other tests left may fall into one
 
 
 @settings(max_examples=75, deadline=2000)

@@ -21,6 +21,7 @@ SYSTEMD, PYTHON = Path("/lib/systemd/systemd"), Path("/usr/bin/python3")
 HOME = PLACE / "machine"
 UNITS = HOME / "units"
 GROUPS = Path("/sys/fs/cgroup")
+HIDDEN = ("/tmp", "/var/tmp", "/home", "/root", "/run/user")
 MADE = ("init.scope", "system.slice")  # what systemd makes there
 UNSHARE = ("unshare", "--pid", "--mount", "--uts", "--ipc", "--fork", "--mount-proc", "--kill-child")
 BOOT = """
@@ -49,6 +50,8 @@ def unfit() -> str | None:
     """Why there can be no such machine here."""
     if any((GROUPS / name).exists() or any(GROUPS.glob(f"*/{name}")) for name in MADE):
         return "systemd has the control groups of this machine already"
+    if any(Path(__file__).resolve().is_relative_to(one) for one in HIDDEN):
+        return "the unit sees nothing of the folder in which this checkout lies"
     found = subprocess.run(
         [PYTHON, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True, check=False
     )
