@@ -43,7 +43,7 @@ RECORDS = f"""
     watching.example TXT v=spf1 -all
     _dmarc.watching.example TXT v=DMARC1; p=none
     bare.example TXT v=spf1 a:{HELO} -all
-    twice.example TXT v=spf1 ip4:{STRANGER} -all
+    twice.example TXT v=spf1 mx -all
     twice.example TXT v=spf1 -all
     unsaid.example A 192.0.2.1
     slow.example TXT !servfail
