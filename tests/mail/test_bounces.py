@@ -315,6 +315,13 @@ def test_s13_no_bounce_takes_long(words: str) -> None:
     assert time.process_time() - before < 1
 
 
+def test_a_report_in_words_that_names_no_recipient_is_read() -> None:
+    """Its part is told as something else, so that the words are read as a report."""
+    fields = "Reporting-MTA: dns; a\n\nFinal-Recipient: rfc822;\nAction: failed\n"
+    text = f"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nX-Type: y\n\n{fields}--b--\n"
+    assert Kind.BOUNCE is reading(text).kind
+
+
 def test_a_report_of_a_thousand_recipients_takes_no_second() -> None:
     group = "\n\nFinal-Recipient: rfc822; u{}@there.example\nAction: failed\nStatus: 5.0.0"
     groups = "".join(group.format(n) for n in range(1000))

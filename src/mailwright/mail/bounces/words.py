@@ -100,7 +100,7 @@ _STATUS = re.compile(r"(?<![\d.])([45]\.\d{1,3}\.\d{1,3})(?![\d.])")
 
 def _squeezed(said: str, address: str) -> str:
     """What was said of an address: from the reply on where there is one, on one line."""
-    before, _, after = said.partition(address)
+    before, _, after = said.partition(address) if address else ("", "", said)  # RFC 3464 §2.3.2 asks for one; some leave it out
     text = after if len(after.strip()) > 3 else before
     reply = _REPLY.search(text) or _REPLY.search(said)
     if reply:
