@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from live.hooks import Hooks
+from live.ports import free_port
 from live.processes import alive, descendants
 from live.rest import Api, Json, eventually
 from live.server import NotStarted, Server
-from live.smtp import free_port
 from live.zone import Background, Dns
 
 from crash.disk import Disk

@@ -6,14 +6,21 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx2
 import pytest
 from live.local import COMMAND, PATIENCE, Local
+from live.ports import free_ports
 from live.rest import Api, Json, Refused, eventually
-from live.smtp import free_port, post
+from live.smtp import post
+
+from mailwright import app
+from mailwright.config import Config
+from mailwright.local import world as local_world
+from mailwright.local.world import Options
 
 pytestmark = pytest.mark.slow
 
@@ -101,15 +108,6 @@ def test_a_first_start_that_was_killed_before_its_end_is_finished_by_the_next(
     assert "Traceback" not in third.stderr
 
 
-def five_free_ports() -> int:
-    """The first of five free ports in a row."""
-    while True:
-        base = free_port()
-        with Held(range(base, base + 5)) as taken:
-            if len(taken) == 5:
-                return base
-
-
 class Held:
     """Hold those of the ports that are free."""
 
@@ -135,7 +133,7 @@ class Held:
 
 
 def test_port_base_names_five_ports_in_a_row(start: Callable[..., Local]) -> None:
-    base = five_free_ports()
+    base = free_ports(5)
     world = start("--no-tour", "--port-base", str(base))
     ports = [int(world.ready[name].split(":")[-1].split("/")[0]) for name in ("api_url", "mx", "dns", "outbox_url")]
     assert [base, base + 1, base + 3, base + 4] == ports
@@ -148,7 +146,7 @@ def test_port_base_names_five_ports_in_a_row(start: Callable[..., Local]) -> Non
 
 @pytest.mark.parametrize("which", range(5), ids=["api", "mx", "receivers", "dns", "outbox"])
 def test_a_port_that_is_taken_is_named_and_the_status_is_2(which: int) -> None:
-    base = five_free_ports()
+    base = free_ports(5)
     with Held([base + which]):
         command = (*COMMAND, "--no-tour", "--port-base", str(base))
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
@@ -157,6 +155,18 @@ def test_a_port_that_is_taken_is_named_and_the_status_is_2(which: int) -> None:
     assert str(base + which) in done.stderr
     assert done.stderr.startswith("mailwright: ")
     assert 1 == len(done.stderr.strip().splitlines())
+
+
+async def test_nobody_takes_the_receivers_port_while_the_server_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def starting(config: Config) -> NoReturn:
+        with pytest.raises(OSError, match="in use"), socket.socket() as stranger:
+            stranger.bind(("127.0.0.1", config.delivery.port))
+        raise app.CannotStart("seen")
+
+    monkeypatch.setattr(app, "start", starting)
+    async with AsyncExitStack() as stack:
+        with pytest.raises(app.CannotStart, match="seen"):
+            await local_world.start(Options(), tmp_path, stack)
 
 
 # --- the simulator's addresses ------------------------------------------------------------

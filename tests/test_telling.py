@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from live.hooks import Hooks
+from live.ports import free_port
 from live.rest import Api, Json, eventually
 from live.server import Server
-from live.smtp import free_port, post
+from live.smtp import post
 from live.zone import Background, Dns
 from standardwebhooks import Webhook, WebhookVerificationError
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import structlog
+from live.ports import free_ports
 
 from mailwright.client import AsyncMailwright
 from mailwright.local.world import Options, World, start
@@ -49,20 +48,6 @@ class Server:
         return self.world.keys[f"{role}_key"]
 
 
-def _free_ports(count: int) -> int:
-    """The first of so many ports in a row that are free, where neither other test processes nor the system look."""
-    first = 20_000 + os.getpid() % 1000 * count
-    for base in range(first, 32_000, count):
-        try:
-            for port in range(base, base + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
-    raise AssertionError("no free ports")
-
-
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
     with structlog.testing.capture_logs():
@@ -71,7 +56,7 @@ def _quiet() -> Iterator[None]:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    server = Server(tmp_path, _free_ports(5))
+    server = Server(tmp_path, free_ports(5))
     await server.start()
     yield server
     await server.stop()

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from live.ports import free_port
 from live.rest import Api, eventually
 from live.server import Server
 from live.sink import Sink
-from live.smtp import free_port
 from live.zone import Background, Dns
 
 pytestmark = [pytest.mark.slow, pytest.mark.whole, pytest.mark.timeout(120)]

@@ -21,11 +21,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from live.ports import free_port
 from live.processes import descendants
 from live.rest import Api, eventually
 from live.server import NotStarted, Server
 from live.sink import Sink
-from live.smtp import free_port, post
+from live.smtp import post
 from live.zone import Background, Dns
 
 from mailwright.net.tls import self_signed

@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx2
 import pytest
 from cryptography import x509
+from live.ports import free_port
 from live.rest import eventually
 from live.server import Server
-from live.smtp import free_port
 from live.zone import Background, Dns
 
 from mailwright.net.tls import self_signed

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from live.ports import free_port
 from live.rest import Json, eventually
 from live.server import Server
 from live.sink import Sink
-from live.smtp import free_port
 from live.zone import Background, Dns
 
 from mailwright.core.limits import MOST

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from live.ports import free_port
 from repository import generator, read
 
 from mailwright.core.events import EventType
@@ -59,16 +59,10 @@ def test_the_page_on_webhooks_verifies_what_we_sign(rotated: bool) -> None:
 # --- the README, run for real -------------------------------------------------------------------------------------------
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """A server with the README's configuration, but for its folder, its ports and the records it can't publish."""
-    file, port = tmp_path / "mailwright.toml", _free_port()
+    file, port = tmp_path / "mailwright.toml", free_port()
     file.write_text(_blocks("README.md", "toml")[0].replace("/var/lib/mailwright", str(tmp_path)))
     environment = {
         **os.environ,
@@ -77,7 +71,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         "MAILWRIGHT_SERVER__RUN_AS_ROOT": "true",
         "MAILWRIGHT_SERVER__USER": "",
         "MAILWRIGHT_SMTP__HOST": "127.0.0.1",
-        "MAILWRIGHT_DNS__NAMESERVERS": f"127.0.0.1:{_free_port()}",
+        "MAILWRIGHT_DNS__NAMESERVERS": f"127.0.0.1:{free_port()}",
         "MAILWRIGHT_DNS__TIMEOUT": "0.5",
         "MAILWRIGHT_POLICY__REQUIRE_ALIGNMENT": "false",
     }

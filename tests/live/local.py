@@ -13,7 +13,7 @@ from live.processes import alive, descendants
 from live.rest import Api, eventually
 
 COMMAND = (sys.executable, "-m", "mailwright", "local")
-PATIENCE = 60.0  # seconds that a start may take where everything else runs as well
+PATIENCE = 50.0  # seconds that a start may take where everything else runs as well; a test may take 60
 
 
 class Local:
@@ -28,14 +28,18 @@ class Local:
             command = (*COMMAND, "--ready-file", str(self.ready_file), *options)
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
-            eventually(self.ready_file.exists, PATIENCE, lambda: f"it did not start:\n{self.log.read_text()}")
+            eventually(self._ready_or_dead, PATIENCE, lambda: f"it did not start:\n{self.log.read_text()}")
         except AssertionError:
             self.process.kill()
             raise
+        assert self.ready_file.exists(), f"it ended with status {self.process.returncode}:\n{self.log.read_text()}"
         self.seconds = time.monotonic() - begun
         self.ready: dict[str, str] = json.loads(self.ready_file.read_text())
         self.api = Api(self.ready["api_url"], self.ready["agent_key"])
         self.operator = Api(self.ready["api_url"], self.ready["operator_key"])
+
+    def _ready_or_dead(self) -> bool:
+        return self.ready_file.exists() or self.process.poll() is not None
 
     def stop(self) -> int:
         """Ask it to end, as Docker or an init system would; fails where that takes ten seconds or leaves a process."""

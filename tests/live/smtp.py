@@ -1,9 +1,8 @@
-"""SMTP as other people's programs speak it: a client that sends many messages, and free ports."""
+"""SMTP as other people's programs speak it: a client that sends many messages."""
 
 from __future__ import annotations
 
 import smtplib
-import socket
 
 
 def post(port: int, rcpt_to: str, *subjects: str, mail_from: str = "bob@there.example") -> None:
@@ -12,10 +11,3 @@ def post(port: int, rcpt_to: str, *subjects: str, mail_from: str = "bob@there.ex
         for subject in subjects:
             raw = f"From: <{mail_from}>\r\nTo: <{rcpt_to}>\r\nSubject: {subject}\r\n\r\nHello.\r\n"
             client.sendmail(mail_from, [rcpt_to], raw)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -6,7 +6,6 @@ import asyncio
 import datetime
 import ipaddress
 import mmap
-import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from live.ports import free_port
 
 from mailwright.core.ports import Deferred, Delivered, Host, Parcel, Rejected, Report, Route, Signed, Unknown
 from mailwright.mail.questions import Asks, Zone, answer
@@ -209,12 +209,6 @@ def route(*peers: Peer | int, **changes: Any) -> Route:
 
 def parcel(*rcpt_to: str, message: Signed = SIGNED) -> Parcel:
     return Parcel("a@us.example", rcpt_to or ("b@there.example",), message)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # --- a parcel arrives ----------------------------------------------------------------------------------------------

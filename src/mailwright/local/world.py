@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import tempfile
 import time
 from base64 import b64encode
@@ -136,11 +135,17 @@ def _fixed_zone() -> str:
 async def start(options: Options, data: Path, stack: AsyncExitStack) -> World:
     """Start everything; the stack closes it in turn."""
     known: list[Record] = []
-    with _listening("the DNS server", _port(options, "dns")):
-        dns = await serve_zone(WorldZone(_fixed_zone(), lambda: known), port=_port(options, "dns"))
+    dns_port = _port(options, "dns")
+    try:
+        dns = await serve_zone(WorldZone(_fixed_zone(), lambda: known), port=dns_port)
+    except OSError as wrong:  # no reason for a stack trace
+        why = os.strerror(wrong.errno or 0)
+        raise app.CannotStart(f"the DNS server can't listen on 127.0.0.1 port {dns_port}: {why}") from None
     stack.callback(dns.close)
-    receivers_port = _port(options, "receivers") or _free_port()
-    running = await app.start(_config(options, data, dns.port, receivers_port))
+    # Held from here on: the server is told of it before the receivers stand.
+    receiving = app.bind("127.0.0.1", _port(options, "receivers"), "the receivers")
+    stack.callback(receiving.close)
+    running = await app.start(_config(options, data, dns.port, receiving.getsockname()[1]))
     stack.push_async_callback(running.close)
     dns.zone = WorldZone(_fixed_zone(), lambda: _published(running))
     told: list[dict[str, Any]] = []
@@ -150,9 +155,8 @@ async def start(options: Options, data: Path, stack: AsyncExitStack) -> World:
     world = World(running, receivers, dns, outbox_url, keys, mailbox_id, told)
     receivers.afterwards = world.afterwards
     reception = smtp.Reception(receivers.recipient, receivers.receive, running.ports.store.blobs.spool)
-    listen = [smtp.Listen("127.0.0.1", receivers_port)]
-    with _listening("the receivers", receivers_port):
-        served = await smtp.serve(listen, reception, smtp.ServerOptions(protocol=Protocol(hostname=f"mx.{SIMULATOR}")))
+    protocol = Protocol(hostname=f"mx.{SIMULATOR}")
+    served = await smtp.serve([smtp.Listen(bound=receiving)], reception, smtp.ServerOptions(protocol=protocol))
     stack.push_async_callback(served.close)
     return world
 
@@ -161,23 +165,8 @@ async def _nothing(what: str, got: Got) -> None:
     """Before the world stands, nobody writes back."""
 
 
-@contextmanager
-def _listening(what: str, port: int) -> Iterator[None]:
-    """A port that is taken is no reason for a stack trace."""
-    try:
-        yield
-    except OSError as wrong:
-        raise app.CannotStart(f"{what} can't listen on 127.0.0.1 port {port}: {os.strerror(wrong.errno or 0)}") from None
-
-
 def _port(options: Options, name: str) -> int:
     return options.port_base + PORTS.index(name) if options.port_base else 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _config(options: Options, data: Path, dns_port: int, receivers_port: int) -> Config:
