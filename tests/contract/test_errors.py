@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 import pytest
+from msgspec import Meta
 
-from mailwright.contract.errors import STATUS, body_of, refusals_by_status, retry_after, status_of
+from mailwright.contract.errors import STATUS, body_of, invalid, refusals_by_status, retry_after, status_of
+from mailwright.contract.operations import OPERATIONS
+from mailwright.contract.scalars import IN_WORDS, Moment
 from mailwright.core import errors
 from mailwright.core.errors import Kind, every_refusal
 
@@ -74,3 +79,33 @@ def test_all_refusals_are_grouped_by_status():
     grouped = refusals_by_status()
     assert sorted(grouped) == list(grouped)
     assert set(every_refusal()) == {one for group in grouped.values() for one in group}
+
+
+def patterns(schema: object) -> set[str]:
+    """All patterns in a JSON schema."""
+    if isinstance(schema, dict):
+        here = {schema["pattern"]} if isinstance(schema.get("pattern"), str) else set()
+        return here.union(*map(patterns, schema.values()))
+    return set().union(*map(patterns, schema)) if isinstance(schema, list | tuple) else set()
+
+
+def test_people_are_told_in_words_what_a_pattern_asks_for():
+    asked = patterns(list(msgspec.json.schema_components([one.input for one in OPERATIONS])))
+    assert asked
+    assert asked <= set(IN_WORDS)
+
+
+@pytest.mark.parametrize("pattern", IN_WORDS)
+def test_a_text_that_misses_a_pattern_is_refused_in_words(pattern):
+    kind = msgspec.defstruct("Asked", [("subject", Annotated[str, Meta(pattern=pattern)])])
+    with pytest.raises(msgspec.ValidationError) as wrong:
+        msgspec.json.decode(rb'{"subject": "\u0000"}', type=kind)
+    refused = invalid(wrong.value)
+    assert [{"path": "subject", "message": IN_WORDS[pattern]}] == refused.details
+
+
+def test_a_time_that_is_none_is_refused_with_one_that_is():
+    kind = msgspec.defstruct("Asked", [("send_at", Moment)])
+    with pytest.raises(msgspec.ValidationError) as wrong:
+        msgspec.json.decode(b'{"send_at": "yesterday"}', type=kind)
+    assert "2026-11-20T09:30:00Z" in str(invalid(wrong.value))

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Struct
 
-from mailwright.contract.scalars import doc
+from mailwright.contract.scalars import IN_WORDS, doc
 from mailwright.core.errors import InvalidInput, Kind, MethodNotAllowed, Refusal, every_refusal
 
 STATUS: dict[Kind, int] = {
@@ -82,4 +82,13 @@ def invalid(wrong: msgspec.ValidationError) -> InvalidInput:
     quoted = re.search(r"field `([^`]*)`", message)
     if quoted:
         path = f"{path}.{quoted[1]}" if path else quoted[1]
-    return InvalidInput.at(path or "body", message[:1].lower() + message[1:])
+    return InvalidInput.at(path or "body", _in_words(message))
+
+
+def _in_words(message: str) -> str:
+    pattern = message.partition(" matching regex ")[2]
+    if pattern:
+        return next((words for regex, words in IN_WORDS.items() if pattern == repr(regex)), message)
+    if message == "Invalid RFC3339 encoded datetime":
+        return "a time as RFC 3339 writes it, with its offset: 2026-11-20T09:30:00Z"
+    return message[:1].lower() + message[1:]

@@ -33,6 +33,16 @@ Moment = Annotated[datetime, Meta(tz=True)]
 # U+0085, U+2028 and U+2029 are line breaks too, to whoever asks Unicode.
 ONE_LINE = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028\u2029])"
 NO_NUL = r"^(?![\s\S]*\x00)"
+ID = r"^[A-Za-z0-9_-]+$"
+AGENT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+IN_WORDS = {
+    ONE_LINE: "one line, without control characters",
+    NO_NUL: "without NUL characters",
+    ID: "letters, digits, - and _ only",
+    AGENT_NAME: "letters, digits, -, . and _ only, and a letter or digit first",
+}
+"""What a pattern asks for, as people are told."""
 
 Line = Annotated[str, Meta(max_length=998, pattern=ONE_LINE)]
 """A text of one line: no line breaks or other control characters (S10)."""
@@ -40,7 +50,7 @@ Line = Annotated[str, Meta(max_length=998, pattern=ONE_LINE)]
 Text = Annotated[str, Meta(max_length=2000, pattern=NO_NUL)]
 """A text of some lines, for people."""
 
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=ID)]
 """An id, as we gave it out."""
 
 ClientId = Annotated[str, Meta(min_length=1, max_length=128, pattern=ONE_LINE)]

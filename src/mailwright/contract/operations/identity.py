@@ -13,13 +13,13 @@ from mailwright.contract.operations.domains import DomainId, DomainName
 from mailwright.contract.operations.row import Example, Operation
 from mailwright.contract.resources import domains as shown_domains
 from mailwright.contract.resources import identity as shown
-from mailwright.contract.scalars import ONE_LINE, doc
+from mailwright.contract.scalars import AGENT_NAME, ONE_LINE, doc
 from mailwright.core import domains, identity
 from mailwright.core.errors import InvalidInput
 from mailwright.core.model import Caller, Permission
 from mailwright.core.ports import Ports, Tx
 
-AgentName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+AgentName = Annotated[str, Meta(min_length=1, max_length=64, pattern=AGENT_NAME)]
 Recipient = Annotated[str, Meta(max_length=320, pattern=ONE_LINE)]
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
