@@ -16,6 +16,7 @@ from mailwright.core.ports import Settings
 from mailwright.core.records import WHY, Purpose, records, zone_file
 from mailwright.mail.questions import Status, Zone, answer
 from mailwright.mailauth import dkim
+from mailwright.system.machine import RandomIds
 
 SETTINGS = Settings(hostname="mx.agents.example", addresses=("192.0.2.1", "2001:db8::1"))
 KEYS = (
@@ -243,6 +244,14 @@ def test_keys_are_made_of_both_kinds_and_can_sign(internet):
     loaded = [dkim.load_key("there.example", key.selector, key.private_pem.encode()) for key in made]
     assert [key.record for key in made] == [dkim.dns_record(key) for key in loaded]
     assert 2048 == loaded[0].key.key_size
+
+
+def test_selectors_of_domains_that_are_made_one_after_the_other_have_little_in_common(internet):
+    """Ids come in blocks that begin alike."""
+    ports = replace(internet.ports, ids=RandomIds())
+    made = [internet.do(domains.make_keys(ports, "there.example")) for _ in range(3)]
+    assert 6 == len({key.selector for keys in made for key in keys})
+    assert 3 == len({keys[0].selector[1:6] for keys in made})
 
 
 def test_a_domain_with_mailboxes_stays(internet):

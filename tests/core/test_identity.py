@@ -168,6 +168,25 @@ def test_a_new_key_signs_once_it_is_published_and_the_old_one_stays_so(internet)
     assert ["pass", "pass"] == [seen(internet, one).verdict for one in (old, new)]
 
 
+class Twins:
+    """Every id is drawn twice."""
+
+    def __init__(self, ids):
+        self._ids, self._drawn = ids, []
+        self.secret = ids.secret
+
+    def new(self, prefix):
+        self._drawn = self._drawn or [self._ids.new(prefix)] * 2
+        return self._drawn.pop()
+
+
+def test_a_next_key_never_gets_the_selector_of_one_before_it(internet):
+    ports = replace(internet.ports, ids=Twins(internet.ports.ids))
+    row = replace(domain_of(internet), identity_keys=(identity.new_key(ports, "agents.example", KeyState.SIGNING),))
+    first, second = identity.rotated(ports, row).identity_keys
+    assert first.selector != second.selector
+
+
 def test_a_retired_key_goes_when_nothing_it_signed_is_good_any_more(internet):
     for _ in range(2):
         publish(internet, rotate(internet))

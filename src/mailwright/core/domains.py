@@ -71,7 +71,7 @@ def domain_name(text: str) -> str:
 
 async def make_keys(ports: Ports, name: str) -> tuple[DkimKey, ...]:
     """A new RSA-2048 and a new Ed25519 key (0.1 s of CPU in a thread): receivers that can't check one check the other."""
-    stamp = ports.ids.new("s").partition("_")[2][:6]
+    stamp = ports.ids.new("s")[-6:]  # drawn anew each time; an id's first digits are its neighbours' too
 
     def generate() -> tuple[DkimKey, ...]:
         made = (dkim.generate_rsa(name, f"r{stamp}"), dkim.generate_ed25519(name, f"e{stamp}"))

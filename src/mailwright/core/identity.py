@@ -70,9 +70,11 @@ def signing_key(domain: Domain) -> provenance.SigningKey | None:
     return _loaded(domain.name, found[0]) if found else None
 
 
-def new_key(ports: Ports, domain: str, state: KeyState) -> IdentityKey:
-    """A new key, at a selector of its own."""
-    selector = "a" + ports.ids.new("s").partition("_")[2][-6:]
+def new_key(ports: Ports, domain: str, state: KeyState, beside: Sequence[IdentityKey] = ()) -> IdentityKey:
+    """A new key, at a selector that none of the keys beside it has."""
+    taken = {key.selector for key in beside}
+    while (selector := "a" + ports.ids.new("s")[-6:]) in taken:
+        pass
     made = provenance.new_key(domain, selector, ports.ids.secret(32))
     return IdentityKey(made.selector, made.pem().decode(), provenance.dns_record(made), state, ports.clock.now())
 
@@ -83,7 +85,7 @@ def rotated(ports: Ports, domain: Domain) -> Domain:
         return domain
     state = KeyState.NEXT if signing_key(domain) is not None else KeyState.SIGNING
     kept = _unexpired(domain.identity_keys, ports.clock.now())
-    return replace(domain, identity_keys=(*kept, new_key(ports, domain.name, state)))
+    return replace(domain, identity_keys=(*kept, new_key(ports, domain.name, state, domain.identity_keys)))
 
 
 def seen(domain: Domain, published: Collection[str], now: int) -> Domain:
