@@ -72,3 +72,27 @@ async def test_the_same_permissions_count(world):
     assert 403 == (await world.call("POST", "/v0/inboxes", {"username": "x", "domain": "y.example"}, key="agent")).status_code
     other = world.theirs.mailbox.id
     assert 404 == (await world.call("GET", f"/v0/inboxes/{other}", key="operator")).status_code
+
+
+LETTER = "/v0/inboxes/{inbox_id}/messages/{message_id}"
+ON_LETTERS = [one for one in agentmail.ROUTES if one.path.startswith(LETTER)]
+
+
+@pytest.mark.parametrize("route", ON_LETTERS, ids=lambda one: f"{one.method} {one.path[len(LETTER) :]}")
+async def test_a_message_of_another_inbox_is_as_good_as_none_though_the_key_may_know_both(world, route):
+    message_id = (await world.send("operator"))["message_id"]
+    other = await world.call("POST", "/v1/mailboxes", {"address": f"bob@{world.ours.domain.name}"})
+    body = None if route.method == "GET" else {"add_labels": ["x"]} if route.method == "PATCH" else {"text": "x"}
+    body = body and body | ({"to": "bob@there.example"} if route.path.endswith("forward") else {})
+    told = []
+    for inbox_id, letter_id in (
+        (other.json()["id"], message_id),
+        (world.ours.mailbox.id, "msg_none"),
+        ("mbx_none", message_id),
+    ):
+        path = route.path.format(inbox_id=inbox_id, message_id=letter_id, id="att_1")
+        answer = await world.call(route.method, path, body)
+        told.append((answer.status_code, answer.json()["message"].replace(letter_id, "*")))
+    assert [(404, "There is no message *.")] * 3 == told
+    listed = await world.call("GET", "/v1/messages")
+    assert [[]] == [one["labels"] for one in listed.json()["items"]]

@@ -162,6 +162,8 @@ async def _answer(desk: Desk, visit: Visit) -> None:
             visit.unread = False
         if foreign is not None:
             given = foreign.read(match.values, scope["query_string"], body)
+            if foreign.look is not None:
+                await foreign.look(desk.ports, caller, match.values)
         else:
             given = read_input(route.intake, scope, match.values, head, body)
         if operation.answer is Answer.STREAM:

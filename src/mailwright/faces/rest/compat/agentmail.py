@@ -8,7 +8,10 @@ from typing import Any
 import msgspec
 
 from mailwright.contract.errors import status_of
+from mailwright.core import messages
 from mailwright.core.errors import InvalidInput, NotFound, Refusal
+from mailwright.core.model import Caller
+from mailwright.core.ports import Ports
 from mailwright.faces.rest.compat.foreign import Foreign, Json, attachment, attachments, download, renamed, same
 
 _PAGE = {"limit": "limit", "page_token": "after"}
@@ -27,6 +30,13 @@ def refused(refusal: Refusal, request_id: str, keyed: bool) -> tuple[int, Json]:
     return (400, body | {"name": "ValidationError", "errors": refusal.details or []}) if status == 422 else (status, body)
 
 
+async def _in_inbox(ports: Ports, caller: Caller, values: tuple[str, ...]) -> None:
+    """A message of another inbox is as good as none, whether it is read, answered or labelled."""
+    inbox_id, message_id = values[:2]
+    if (await messages.get(ports, caller, message_id)).mailbox_id != inbox_id:
+        raise NotFound(f"There is no message {message_id}.")
+
+
 # --- into ours ------------------------------------------------------------------------------------------------------------
 
 
@@ -38,7 +48,7 @@ def _page(values: tuple[str, ...], given: Json) -> Json:
     return renamed(given, _PAGE, ("ascending",) if given.get("ascending") == "false" else ())
 
 
-def _in_inbox(values: tuple[str, ...], given: Json) -> Json:
+def _inbox_page(values: tuple[str, ...], given: Json) -> Json:
     names = _PAGE | {"labels": "label", "after": "since", "before": "until"}
     found = {"mailbox_id": values[0], **renamed(given, names, _NO_MEANING)}
     return found | ({"label": _one_label(found["label"])} if "label" in found else {})
@@ -101,8 +111,6 @@ def _inbox(told: Any, values: tuple[str, ...] = ()) -> Json:
 
 
 def _message(told: Any, values: tuple[str, ...] = ()) -> Json:
-    if len(values) > 1 and told["mailbox_id"] != values[0]:
-        raise NotFound(f"There is no message {values[1]} in this inbox.")
     found = {**told, "inbox_id": told["mailbox_id"], "updated_at": told["created_at"]}
     files = [{**one, "content_disposition": one["disposition"]} for one in told.get("attachments", ())]
     return found | ({"attachments": files} if files else {})
@@ -119,7 +127,7 @@ def _attachment(told: Any, values: tuple[str, ...]) -> Json:
 
 def _thread(told: Any, values: tuple[str, ...] = ()) -> Json:
     if len(values) > 1 and told["mailbox_id"] != values[0]:
-        raise NotFound(f"There is no thread {values[1]} in this inbox.")
+        raise NotFound(f"There is no thread {values[1]}.")
     last = told["last_message_at"]
     found = {**told, "thread_id": told["id"], "inbox_id": told["mailbox_id"], "timestamp": last, "updated_at": last}
     found |= {"senders": told["participants"], "recipients": told["participants"]}
@@ -160,20 +168,33 @@ def _gone(told: Any, values: tuple[str, ...]) -> None:
 
 _ONE = "/v0/inboxes/{inbox_id}"
 _MAIL = f"{_ONE}/messages"
+_LETTER = f"{_MAIL}/{{message_id}}"
+
+
+def _on_letter(
+    method: str,
+    beyond: str,
+    name: str,
+    into: Callable[[tuple[str, ...], Json], Json],
+    out: Callable[[Any, tuple[str, ...]], Json],
+) -> Foreign:
+    return Foreign(method, _LETTER + beyond, name, into, out, refused, look=_in_inbox)
+
+
 ROUTES: tuple[Foreign, ...] = (
     Foreign("POST", "/v0/inboxes", "mailboxes.create", _inbox_wanted, _inbox, refused),
     Foreign("GET", "/v0/inboxes", "mailboxes.list", _page, _list("inboxes", _inbox), refused),
     Foreign("GET", _ONE, "mailboxes.get", _id("mailbox_id"), _inbox, refused),
     Foreign("DELETE", _ONE, "mailboxes.remove", _id("mailbox_id"), _gone, refused),
     Foreign("POST", f"{_MAIL}/send", "messages.send", _send, _sent, refused),
-    Foreign("GET", _MAIL, "messages.list", _in_inbox, _list("messages", _message), refused),
-    Foreign("GET", f"{_MAIL}/{{message_id}}", "messages.get", _id("message_id", 1), _message, refused),
-    Foreign("GET", f"{_MAIL}/{{message_id}}/raw", "messages.get", _id("message_id", 1), _raw, refused),
-    Foreign("GET", f"{_MAIL}/{{message_id}}/attachments/{{id}}", "messages.get", _id("message_id", 1), _attachment, refused),
-    Foreign("PATCH", f"{_MAIL}/{{message_id}}", "messages.label", _labels, _labelled, refused),
-    Foreign("POST", f"{_MAIL}/{{message_id}}/reply", "messages.reply", _answer, _sent, refused),
-    Foreign("POST", f"{_MAIL}/{{message_id}}/reply-all", "messages.reply_all", _answer, _sent, refused),
-    Foreign("POST", f"{_MAIL}/{{message_id}}/forward", "messages.forward", _answer, _sent, refused),
+    Foreign("GET", _MAIL, "messages.list", _inbox_page, _list("messages", _message), refused),
+    _on_letter("GET", "", "messages.get", _id("message_id", 1), _message),
+    _on_letter("GET", "/raw", "messages.get", _id("message_id", 1), _raw),
+    _on_letter("GET", "/attachments/{id}", "messages.get", _id("message_id", 1), _attachment),
+    _on_letter("PATCH", "", "messages.label", _labels, _labelled),
+    _on_letter("POST", "/reply", "messages.reply", _answer, _sent),
+    _on_letter("POST", "/reply-all", "messages.reply_all", _answer, _sent),
+    _on_letter("POST", "/forward", "messages.forward", _answer, _sent),
     Foreign("GET", f"{_ONE}/threads", "threads.list", _threads_in, _list("threads", _thread), refused),
     Foreign("GET", f"{_ONE}/threads/{{thread_id}}", "threads.get", _id("thread_id", 1), _thread, refused),
     Foreign("GET", "/v0/threads", "threads.list", _threads_in, _list("threads", _thread), refused),

@@ -5,7 +5,7 @@ A word that we can't keep is refused, since whoever wrote it counts on it; one t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,18 +15,24 @@ import msgspec
 from mailwright.contract.errors import invalid
 from mailwright.contract.operations import OPERATIONS, Operation
 from mailwright.core.errors import InvalidInput, MalformedRequest, NotFound, Refusal
+from mailwright.core.model import Caller
+from mailwright.core.ports import Ports
 
 DOWNLOAD = "download_url"
 NEVER = "9999-12-31T23:59:59Z"
 MAX_QUERY = 8 * 1024  # bytes
 Json = dict[str, Any]
 Told = Callable[[Refusal, str, bool], tuple[int, Json]]  # refusal, request id, was there a key -> status, body
+Look = Callable[[Ports, Caller, tuple[str, ...]], Awaitable[None]]
 _BY_NAME = {one.name: one for one in OPERATIONS}
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A route. `into` makes an operation's input of (path values, query or body); `out` makes an answer of the operation's."""
+    """A route. `into` makes an operation's input of (path values, query or body); `out` makes an answer of the operation's.
+
+    `look` refuses, before anything is done, what is not where the path says.
+    """
 
     method: str
     path: str
@@ -35,6 +41,7 @@ class Foreign:
     out: Callable[[Any, tuple[str, ...]], Any]
     refused: Told
     status: int = 200
+    look: Look | None = None
 
     @property
     def operation(self) -> Operation[Any, Any]:
