@@ -1,4 +1,8 @@
-"""A line between two processes of ours: whole frames, each its length (4 octets), then MessagePack."""
+"""A line between two processes of ours: whole frames, each its length (4 octets), then MessagePack.
+
+A frame is bounded: large messages go by the names of their files. An end that says one longer than that is out of its mind, and
+the line to it is cut before any of it is kept.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,15 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from mailwright.system.counting import Family
 
+log = structlog.get_logger()
+
 HEAD = 4
+MAX_FRAME = 16 * 1024 * 1024  # octets: a message of 256 KiB, and some times as much that was found out about it
 
 
 class Frame(Struct, frozen=True, tag=True, array_like=True):
@@ -60,12 +68,22 @@ class Line(asyncio.Protocol):
         at = 0
         with memoryview(held) as view:
             while len(held) - at >= HEAD:
-                end = at + HEAD + int.from_bytes(view[at : at + HEAD], "big")
+                size = int.from_bytes(view[at : at + HEAD], "big")
+                end = at + HEAD + size
+                if size > MAX_FRAME:
+                    self._cut(size)
+                    at = len(held)
+                    break
                 if len(held) < end:
                     break
                 self._take(self._decode(view[at + HEAD : end]))
                 at = end
         del held[:at]
+
+    def _cut(self, size: int) -> None:
+        log.error("line.frame_too_long", octets=size, limit=MAX_FRAME)
+        if self._transport is not None:
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The other end is gone."""
@@ -73,9 +91,11 @@ class Line(asyncio.Protocol):
         self._lost()
 
     def send(self, frame: Frame) -> None:
-        """One frame."""
+        """One frame; raises ValueError for one that is longer than the other end takes."""
         if self._transport is not None:
             body = self._encode(frame)
+            if len(body) > MAX_FRAME:
+                raise ValueError(f"{type(frame).__name__} has {len(body)} octets; a frame has {MAX_FRAME} at most")
             self._transport.writelines((len(body).to_bytes(HEAD, "big"), body))
 
     def close(self) -> None:
