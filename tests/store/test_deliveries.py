@@ -221,9 +221,15 @@ async def test_another_tenants_queue_is_as_good_as_empty(store: Store) -> None:
     await store.write(lambda tx: tx.queue.start_attempts([replace(ATTEMPT, tenant_id=THEIRS)]))
     assert [] == await asking(store, lambda tx: tx.queue.of_message(OURS, "msg_1"))
     assert [] == await asking(store, lambda tx: tx.queue.attempts(OURS, "msg_1"))
+    assert set() == await asking(store, lambda tx: tx.queue.statuses(OURS, "msg_1"))
     assert await store.write(lambda tx: tx.queue.finish(DELIVERY)) is False
     with pytest.raises(KeyError):
         await store.write(lambda tx: tx.queue.put(DELIVERY))
     with pytest.raises(KeyError):
         await store.write(lambda tx: tx.queue.finish_attempt(ATTEMPT))
-    assert [THEIRS] == [row.tenant_id for row in await claimed(store)]
+    (row,) = await claimed(store)
+    assert THEIRS == row.tenant_id
+    mistaken = replace(row, tenant_id=OURS)
+    assert await asking(store, lambda tx: tx.queue.holds(mistaken)) is False
+    assert await store.write(lambda tx: tx.queue.renew(mistaken, START + 9)) is False
+    assert await store.write(lambda tx: tx.queue.renew(row, START + 9)) is True

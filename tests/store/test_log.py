@@ -111,6 +111,7 @@ CONCERNED = [
     ("narrow", "expected"),
     [
         (AuditFilter(agent_id="agt_1"), [0, 1]),
+        (AuditFilter(mailbox_id="mbx_1"), [0]),
         (AuditFilter(mailbox_id="mbx_2"), [1]),
         (AuditFilter(mailbox_id="mbx_2", agent_id="agt_2"), []),
         (AuditFilter(domain="b.example"), [1, 2]),
@@ -181,7 +182,7 @@ async def test_an_approval_comes_back_as_it_was_added_and_as_it_was_decided(stor
 async def test_approvals_are_listed_oldest_first_by_status_and_mailbox(store: Store) -> None:
     rows = numbered(APPROVAL, 5, mailbox_id=lambda n: f"mbx_{n % 2}")
     rows[3] = replace(rows[3], status=ApprovalStatus.REJECTED)
-    await adding(store, "approvals", *rows[::-1], replace(APPROVAL, id="apr_9", tenant_id=THEIRS))
+    await adding(store, "approvals", replace(APPROVAL, id="apr_9", tenant_id=THEIRS), *rows[::-1])
     pending = ApprovalStatus.PENDING
     assert ["5", "4", "3"] == ids(await asking(store, lambda tx: tx.approvals.page(OURS, None, None, None, 3)))
     assert ["2", "1"] == ids(await asking(store, lambda tx: tx.approvals.page(OURS, None, None, "apr_3", 3)))

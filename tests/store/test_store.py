@@ -206,4 +206,5 @@ async def test_another_tenants_row_is_as_good_as_none(store: Store, table: str, 
         assert [] == await asking(store, lambda tx: tx.mailboxes.of_agent(OURS, MAILBOX.agent_id))
         assert [] == await asking(store, lambda tx: tx.mailboxes.of_domain(OURS, MAILBOX.domain_id, 9))
     if table == "suppressions":
-        assert [] == await asking(store, lambda tx: tx.suppressions.matching(OURS, [SUPPRESSION.address]))
+        for asked in ([SUPPRESSION.address], [SUPPRESSION.address, "carol@there.example"]):
+            assert [] == await asking(store, lambda tx, asked=asked: tx.suppressions.matching(OURS, asked))  # type: ignore[misc]

@@ -92,6 +92,8 @@ async def test_a_thread_of_another_tenant_is_as_good_as_none(store: Store) -> No
     await adding(store, "threads", replace(THREAD, tenant_id=THEIRS))
     assert [] == await listed(store, None)
     assert [] == await listed(store, "mbx_1")
+    await adding(store, "threads", replace(THREAD, id="thr_2", last_at=THREAD.last_at - 1))
+    assert [] == await listed(store, None, "thr_1")  # no page begins there
     assert not await store.write(lambda tx: tx.threads.remove(OURS, THREAD.id))
     with pytest.raises(KeyError):
         await store.write(lambda tx: tx.threads.put(THREAD))

@@ -135,4 +135,8 @@ async def test_another_tenants_deliveries_are_as_good_as_none(store: Store) -> N
     await told(store, replace(WEBHOOK_DELIVERY, tenant_id=THEIRS))
     assert await asking(store, lambda tx: tx.webhooks.delivery(OURS, "wdl_1")) is None
     assert [] == await asking(store, lambda tx: tx.webhooks.deliveries(OURS, "whk_1", None, 9))
+    await told(
+        store, *numbered(replace(WEBHOOK_DELIVERY, id="wdl_ours_0"), 2), replace(WEBHOOK_DELIVERY, id="wdl_9", tenant_id=THEIRS)
+    )
+    assert [] == await asking(store, lambda tx: tx.webhooks.deliveries(OURS, "whk_1", "wdl_9", 9))
     assert await store.write(lambda tx: tx.webhooks.finish(WEBHOOK_DELIVERY)) is False

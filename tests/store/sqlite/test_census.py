@@ -80,6 +80,13 @@ async def test_webhooks_lag_by_the_oldest_event_that_was_not_told(kept):
     assert Waiting(1, START + 3) == census.look(START).webhooks
 
 
+async def test_a_webhook_does_not_lag_behind_the_events_of_another_tenant(kept):
+    store, census = kept
+    await adding(store, "webhooks", WEBHOOK)
+    await store.write(lambda tx: tx.events.append(replace(EVENT, tenant_id=THEIRS)))
+    assert Waiting() == census.look(START).webhooks
+
+
 async def test_open_questions_are_counted(kept):
     store, census = kept
     done = replace(APPROVAL, id="apr_2", status=m.ApprovalStatus.APPROVED)
