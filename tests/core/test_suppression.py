@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mailwright.core import suppression
@@ -113,3 +115,30 @@ def test_S26_each_tenant_has_a_list_of_its_own(internet):
 def test_the_list_is_read_page_by_page(internet):
     entries = [add(internet, f"p{n}@there.example") for n in range(3)]
     assert (entries[:2], entries[2:]) == (page(internet, limit=2), page(internet, after=entries[1].id))
+
+
+def ask(internet, address: str, caller=None):
+    return internet.do(suppression.of_address(internet.ports, caller or internet.home.operator, address))
+
+
+def test_one_address_is_asked_for_in_any_of_its_forms(internet):
+    entry = add(internet, "bob+*@there.example")
+    assert entry == ask(internet, "Bob <BOB+tea@There.example>")
+    assert ask(internet, BOB) is None
+    with pytest.raises(InvalidInput, match="address"):
+        ask(internet, "bob")
+
+
+def test_S26_a_key_of_one_mailbox_learns_of_an_address_and_of_no_mail_but_its_own(internet):
+    ada, eve = (internet.agent(name) for name in ("ada", "eve"))
+    theirs, hers = (replace(internet.home.operator, mailbox_id=one.mailbox_id) for one in (eve, ada))
+    sent = ada.send(to=("carol@there.example",), subject="Tea?")
+    entry = add(internet, BOB, "hard_bounce", detail="550 no such user", message_id=sent.id)
+    noted = add(internet, "dave@there.example", detail="asked us on the telephone")
+    assert entry == ask(internet, BOB, hers)
+    assert replace(entry, detail=None, message_id=None) == ask(internet, BOB, theirs)
+    assert replace(noted, detail=None) == ask(internet, noted.address, hers)
+    for caller in (hers, replace(internet.home.operator, agent_id=ada.mailbox.agent_id)):
+        with pytest.raises(InvalidInput, match="one address at a time"):
+            page(internet, caller)
+    assert entry == ask(internet, BOB, replace(internet.home.operator, agent_id=ada.mailbox.agent_id))

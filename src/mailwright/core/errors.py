@@ -183,7 +183,7 @@ class RecipientSuppressed(Refusal):
 
     code = "recipient_suppressed"
     kind = Kind.INVALID
-    fix = "See GET /v1/suppressions for the reason; an operator may remove the entry when the address works again."
+    fix = "GET /v1/suppressions?address=... tells the reason; an operator may remove the entry when the address works again."
     decides = True
 
 

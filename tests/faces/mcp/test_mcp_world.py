@@ -64,7 +64,7 @@ async def test_an_agent_does_its_work_with_every_tool_that_it_has(mail, way, mod
         await use("get_mailbox", mailbox_id=box["id"])
         agent = (await use("list_agents"))["items"][0]
         await use("get_agent", agent_id=agent["id"])
-        await use("list_suppressions")
+        await use("list_suppressions", address="gone@there.example")
         file = {"filename": "a.txt", "content_type": "text/plain", "content": "aGVsbG8K"}
         sent = await use("send_message", to="bob@simulator.test", subject="Tea?", text="At four?", attachments=[file])
         file_told = await use("read_attachment", message_id=sent["message_id"], attachment_id="att_1")

@@ -112,7 +112,7 @@ class Street:
         wanted: list[tuple[str, str, dict[str, Any]]] = [
             ("messages.send", house.mailboxes[1], held),
             ("forwards.add", house.mailboxes[1], {"to": f"grace@{house.mark}.example"}),
-            ("suppressions.add", "", {"address": f"gone@{house.mark}.example", "detail": house.mark}),  # agents may read it
+            ("suppressions.add", "", {"address": f"gone@{house.mark}.example", "detail": words}),
             ("webhooks.test", house.hook.id, {}),
             ("webhooks.create", "", {"url": f"https://{house.mark}.example/", "client_id": "client0"}),
             ("agents.create", "", {"name": house.mark, "client_id": "client0"}),

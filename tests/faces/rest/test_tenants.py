@@ -70,6 +70,8 @@ class Asking:
             return {name: self.id(name)}
         match name:
             case "address":
+                if self.operation.name == "suppressions.list":
+                    return {name: f"gone@{self.either(self.ours.mark, self.theirs.mark, 'canaryz')}.example"}
                 return {name: f"new{number}@{self.domain()}"} if self.operation.group == "mailboxes" else {}
             case "from" | "agent":
                 return {name: f"box0@{self.domain()}"} if self.operation.group == "email" else {}

@@ -18,9 +18,11 @@ class AsyncSuppressions:
     def __init__(self, line: AsyncLine) -> None:
         self._line = line
 
-    def list(self, *, after: str | None = None, limit: int | None = None) -> AsyncPages[Suppression]:
+    def list(
+        self, *, after: str | None = None, limit: int | None = None, address: str | None = None
+    ) -> AsyncPages[Suppression]:
         """List the addresses that must not be written to."""
-        call = Call("GET", "/v1/suppressions", query=given({"after": after, "limit": limit}))
+        call = Call("GET", "/v1/suppressions", query=given({"after": after, "limit": limit, "address": address}))
         return self._line.pages(call, Page[Suppression])
 
     async def add(self, *, address: str, detail: str | None = None, idempotency_key: str | None = None) -> Suppression:

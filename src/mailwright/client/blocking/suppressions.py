@@ -18,9 +18,9 @@ class Suppressions:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    def list(self, *, after: str | None = None, limit: int | None = None) -> Pages[Suppression]:
+    def list(self, *, after: str | None = None, limit: int | None = None, address: str | None = None) -> Pages[Suppression]:
         """List the addresses that must not be written to."""
-        call = Call("GET", "/v1/suppressions", query=given({"after": after, "limit": limit}))
+        call = Call("GET", "/v1/suppressions", query=given({"after": after, "limit": limit, "address": address}))
         return self._line.pages(call, Page[Suppression])
 
     def add(self, *, address: str, detail: str | None = None, idempotency_key: str | None = None) -> Suppression:

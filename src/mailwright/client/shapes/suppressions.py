@@ -18,8 +18,8 @@ class Suppression(Struct, frozen=True, kw_only=True):
     reason: str
     """`hard_bounce`, `complaint`, `unsubscribe` or `manual`."""
     detail: str | None
-    """What was observed, such as the receiver's reply."""
+    """What was observed, such as the receiver's reply, where the key may know."""
     message_id: str | None
-    """The message that led to it."""
+    """The message that led to it, where the key may know."""
     created_at: str
     """Since when."""

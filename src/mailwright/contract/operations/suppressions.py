@@ -11,9 +11,17 @@ from mailwright.contract.operations.row import Example, Operation
 from mailwright.contract.resources import suppressions as shown
 from mailwright.contract.resources.page import Page
 from mailwright.contract.scalars import Id, Line, Text, doc
-from mailwright.core import suppression
+from mailwright.core import model, suppression
 from mailwright.core.model import Caller, Permission
 from mailwright.core.ports import Ports, Tx
+
+
+class SuppressionList(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which entries to list."""
+
+    address: Annotated[
+        Line | None, doc("Only what keeps mail from this address, if anything does.", example="gone@there.example")
+    ] = None
 
 
 class SuppressionAdd(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,8 +41,14 @@ async def _add(tx: Tx, ports: Ports, caller: Caller, given: SuppressionAdd) -> s
     return shown.suppression(await suppression.add(tx, ports, caller, given.address, "manual", detail=given.detail))
 
 
-async def _list(ports: Ports, caller: Caller, given: Listing) -> Page[shown.Suppression]:
-    return await listed(given, "sup", lambda after, limit: suppression.page(ports, caller, after, limit), shown.suppression)
+async def _list(ports: Ports, caller: Caller, given: SuppressionList) -> Page[shown.Suppression]:
+    async def fetch(after: str | None, limit: int) -> list[model.Suppression]:
+        if given.address is None:
+            return await suppression.page(ports, caller, after, limit)
+        found = await suppression.of_address(ports, caller, given.address)
+        return [found] if found is not None and (after is None or found.id > after) else []
+
+    return await listed(given, "sup", fetch, shown.suppression)
 
 
 async def _remove(tx: Tx, ports: Ports, caller: Caller, given: SuppressionId) -> None:
@@ -48,11 +62,13 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         permission=Permission.SUPPRESSIONS_READ,
         method="GET",
         path="/v1/suppressions",
-        input=Listing,
+        input=SuppressionList,
         output=Page[shown.Suppression],
         read=_list,
         tool="list_suppressions",
         command="suppressions list",
+        notes="The list tells whom the tenant's mailboxes wrote to, so a key of one agent or mailbox has to name an `address`; "
+        "`detail` and `message_id` are null for it unless the mail that led to the entry was its own.",
     ),
     Operation(
         name="suppressions.add",

@@ -16,8 +16,8 @@ class Suppression(Struct, frozen=True, kw_only=True):
     id: Annotated[str, doc("The entry's id.", example="sup_5qm3tk8v0w1x2y3z4a5b")]
     address: Annotated[str, doc("The address, in lower case.", example="gone@there.example")]
     reason: Annotated[str, doc("`hard_bounce`, `complaint`, `unsubscribe` or `manual`.", example="hard_bounce")]
-    detail: Annotated[str | None, doc("What was observed, such as the receiver's reply.")]
-    message_id: Annotated[str | None, doc("The message that led to it.")]
+    detail: Annotated[str | None, doc("What was observed, such as the receiver's reply, where the key may know.")]
+    message_id: Annotated[str | None, doc("The message that led to it, where the key may know.")]
     created_at: Annotated[Time, doc("Since when.")]
 
 
