@@ -21,6 +21,7 @@ from mailwright.couriers import MODULE
 from mailwright.couriers.frames import Carried, Carry, Setup, carried
 from mailwright.couriers.pool import DIED, NOBODY, Couriers
 from mailwright.mail.outcomes import Deferred, Delivered, Rejected, Unknown
+from mailwright.system import processes
 from mailwright.system.nursery import Nursery
 
 pytestmark = pytest.mark.slow  # each starts a process
@@ -165,3 +166,19 @@ async def test_while_none_is_up_a_delivery_is_deferred(one: Couriers, job: tuple
         while one.pool.alive:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert (NOBODY, b"") == await one.carry(job[0], route, job[1])
+
+
+async def test_one_that_rests_is_woken_by_what_is_to_be_carried(
+    one: Couriers, job: tuple[Job, bytes, Any], route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "IDLE", 0.1)
+    monkeypatch.setattr(processes, "BEAT", 0.05)
+    one.pool.spawn(one.pool.watch())
+    async with asyncio.timeout(20):
+        while not one.pool.dozes:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    monkeypatch.setattr(processes, "IDLE", 30.0)
+    assert {True} == {
+        isinstance(report.outcomes[0], Delivered)
+        for report, _ in await asyncio.gather(*(one.carry(job[0], route, job[1]) for _ in range(3)))
+    }

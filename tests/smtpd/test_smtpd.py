@@ -217,6 +217,63 @@ async def test_a_process_that_can_not_be_started_is_tried_again(world: World, mo
     assert (await world.send()).startswith("250")
 
 
+async def resting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There was nothing to do for so long that its process ended."""
+    monkeypatch.setattr(processes, "IDLE", 0.1)
+    monkeypatch.setattr(processes, "BEAT", 0.05)
+    await world.smtpd_watch()
+    busy = world.smtpd.pool.processes[0]
+    await until(lambda: world.smtpd.pool.dozes)
+    await busy.gone()
+    monkeypatch.setattr(processes, "IDLE", 30.0)
+
+
+async def test_processes_that_have_nothing_to_do_end_and_are_there_again_for_who_comes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = CollectorRegistry()
+    registry.register(world.smtpd.totals)
+    await world.send()
+    first = world.pid
+    await resting(world, monkeypatch)
+    assert world.smtpd.ready
+    assert [250] * 5 == [int((await one)[:3]) for one in asyncio.as_completed([world.send() for _ in range(5)])]
+    assert world.pid not in (0, first)
+    assert 6.0 == await world.counted(registry, "mailwright_smtp_accepted_total")
+
+
+async def test_a_process_that_has_a_client_does_not_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "IDLE", 0.1)
+    monkeypatch.setattr(processes, "BEAT", 0.02)
+    with socket.create_connection(("127.0.0.1", world.port)) as client:
+        await until(lambda: world.smtpd._doors.open == 1)
+        await world.smtpd_watch()
+        await asyncio.sleep(0.5)
+        assert not world.smtpd.pool.dozes
+        assert client.recv(100).startswith(b"220 ")
+    await until(lambda: world.smtpd.pool.dozes)
+
+
+async def test_who_comes_while_no_process_can_be_started_is_told_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(nursery: Nursery, module: str, *handed: socket.socket) -> Any:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    await resting(world, monkeypatch)
+    monkeypatch.setattr(processes, "AGAIN", 0.05)
+    with monkeypatch.context() as short:
+        short.setattr(Nursery, "birth", never)
+        assert (await world.send_or_reason()).startswith("421 4.3.2")
+        assert not world.smtpd.ready
+    await until(lambda: world.smtpd.ready)
+    assert (await world.send()).startswith("250")
+
+
+async def test_a_server_stops_while_its_processes_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await resting(world, monkeypatch)
+    async with asyncio.timeout(5):
+        await world.smtpd.close(10)
+
+
 async def test_a_process_ends_when_its_server_is_gone(world: World) -> None:
     process = world.smtpd.pool.processes[0]
     world.smtpd.pool._closed.set()  # as `close` does, but nobody kills it

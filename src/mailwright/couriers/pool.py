@@ -36,18 +36,19 @@ class Couriers:
 
     async def carry(self, job: Job, route: Route, raw: bytes) -> tuple[Report, bytes]:
         """Have a message signed and handed over; the report, and the fields that were put on top. Never raises."""
+        await self.pool.wake()
         alive = self.pool.alive
         if not alive:
             return NOBODY, b""
         process, number = alive[0], next(self._numbers)
         answer: asyncio.Future[tuple[Report, bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = process, answer
-        process.load += 1
+        process.takes()
         process.send(Carry(number, job, route, raw))
         try:
             return await answer
         finally:
-            process.load -= 1
+            process.leaves()
             self._waiting.pop(number, None)
 
     def _told(self, process: Process, frame: Carried) -> None:

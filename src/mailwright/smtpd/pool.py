@@ -67,12 +67,12 @@ class Smtpd:
 
     def listen(self, listener: socket.socket, implicit_tls: bool = False) -> None:
         """Take connections from that socket, which is bound and listens."""
-        self._gates.append(_Gate(listener, lambda peer, ip: self._come_in(peer, ip, implicit_tls)))
+        self._gates.append(_Gate(listener, self.pool, lambda peer, ip: self._come_in(peer, ip, implicit_tls)))
 
     @property
     def ready(self) -> bool:
-        """Whether there is a process that takes connections now."""
-        return bool(self.pool.alive)
+        """Whether there is a process that takes connections now, or soon will where one comes in."""
+        return self.pool.dozes or bool(self.pool.alive)
 
     # --- connections ----------------------------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class Smtpd:
                 socket.send_fds(process.channel, [said], [peer.fileno()])
             except OSError:
                 continue  # it has not taken those before
-            process.load += 1
+            process.takes()
             self._peers[process][ip] += 1
             return None
         return NOBODY
@@ -105,7 +105,7 @@ class Smtpd:
         peers = self._peers[process]
         if peers[ip] > 0:
             peers[ip] -= 1
-            process.load -= 1
+            process.leaves()
             if not peers[ip]:
                 del peers[ip]
             self._doors.leave(ip)
@@ -170,19 +170,29 @@ class Smtpd:
 
 
 class _Gate:
-    """Accepts connections from a socket that listens."""
+    """Accepts connections from a socket that listens; they wait in its line while nobody is up who would take them."""
 
-    def __init__(self, listener: socket.socket, come_in: Callable[[socket.socket, str], None]) -> None:
-        self._listener, self._come_in = listener, come_in
+    def __init__(self, listener: socket.socket, pool: Pool, come_in: Callable[[socket.socket, str], None]) -> None:
+        self._listener, self._pool, self._come_in = listener, pool, come_in
         self._loop = asyncio.get_running_loop()
         self._later: asyncio.TimerHandle | None = None
+        self._closed = False
         self._open()
 
     def _open(self) -> None:
         self._later = None
-        self._loop.add_reader(self._listener, self._accept)
+        if not self._closed:
+            self._loop.add_reader(self._listener, self._accept)
+
+    async def _wake(self) -> None:
+        await self._pool.wake()
+        self._open()
 
     def _accept(self) -> None:
+        if self._pool.dozes:
+            self._loop.remove_reader(self._listener)
+            self._pool.spawn(self._wake())
+            return
         for _ in range(AT_ONCE):
             try:
                 peer, address = self._listener.accept()
@@ -199,8 +209,8 @@ class _Gate:
 
     def close(self) -> None:
         """Accept no more."""
+        self._closed = True
         if self._later is not None:
             self._later.cancel()
-        else:
-            self._loop.remove_reader(self._listener)
+        self._loop.remove_reader(self._listener)
         self._listener.close()

@@ -1,7 +1,8 @@
 """Processes of ours beside the main one: started, asked now and then whether they are there, replaced when they are not.
 
 A process is a module whose `main` is given a line (line.py), and a channel over which sockets are handed to it where it takes
-any. It is told its setup, says `Ready`, answers `Ping` with `Pong`, and ends when its line does.
+any. It is told its setup, says `Ready`, answers `Ping` with `Pong`, and ends when its line does. A pool that has had nothing
+to do for a while rests: its processes end, and are there again some hundredths of a second after somebody wants them.
 Not here: what it is for (smtpd/, couriers/), where it comes from (nursery.py).
 """
 
@@ -28,6 +29,7 @@ PATIENCE = 30.0  # seconds that a process may say nothing
 BEAT = 5.0  # seconds between two questions whether it is there
 AGAIN = 1.0  # seconds between two tries to start a process
 BRIEF = 10.0  # seconds: the next one of a process that lived no longer has to wait
+IDLE = 30.0  # seconds without work until a pool rests
 
 
 class Process:
@@ -41,7 +43,7 @@ class Process:
         self._over = False
         self._ready = asyncio.Event()
         self.channel: socket.socket | None = None
-        self.since = self.heard = 0.0  # of the loop's clock
+        self.since = self.heard = self.worked = 0.0  # of the loop's clock
         self.load = 0  # what it has in hand, by the count of whoever gives it work
 
     @property
@@ -64,7 +66,7 @@ class Process:
                 self._child = await kind.nursery.birth(kind.module, theirs, their_channel)
             for one in (ours, self.channel):
                 one.setblocking(False)
-            self.since = self.heard = loop.time()
+            self.since = self.heard = self.worked = loop.time()
             _, self._line = await loop.create_connection(lambda: Line(kind.speaks, self._told, self._lost), sock=ours)
             self._line.send(kind.setup)
             async with asyncio.timeout(PATIENCE):
@@ -82,6 +84,8 @@ class Process:
             self._line.send(frame)
 
     def _told(self, frame: Any) -> None:
+        if self._over:
+            return  # a last word of one that was dismissed
         self.heard = asyncio.get_running_loop().time()
         if isinstance(frame, Ready):
             self._ready.set()
@@ -93,6 +97,23 @@ class Process:
         self._ready.set()
         if ended_by_itself:
             self._died(self)
+
+    def takes(self) -> None:
+        """It has one more thing in hand."""
+        self.load += 1
+
+    def leaves(self) -> None:
+        """It is done with one."""
+        self.load -= 1
+        self.worked = asyncio.get_running_loop().time()
+
+    async def dismiss(self) -> None:
+        """Let it end: it has nothing in hand."""
+        self.send(Drain(0))
+        self._over = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.gone(), PATIENCE)
+        self.kill()
 
     def kill(self) -> None:
         """End it, whatever it is doing."""
@@ -136,6 +157,8 @@ class Pool:
         self.processes = [self._new() for _ in range(count)]
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
+        self._awake = asyncio.Event()
+        self._rests = False
 
     def _new(self) -> Process:
         return Process(self._kind, self._told, self._died)
@@ -154,7 +177,13 @@ class Pool:
     async def start(self) -> None:
         """Start all of them; raises OSError."""
         await asyncio.gather(*(process.start() for process in self.processes))
+        self._awake.set()
         self.spawn(self.watch())
+
+    @property
+    def dozes(self) -> bool:
+        """Whether it rests, or was woken and has not got up yet."""
+        return not self._awake.is_set()
 
     def spawn(self, doing: Coroutine[Any, Any, None]) -> None:
         """Do that beside; `close` waits for it."""
@@ -172,6 +201,25 @@ class Pool:
                     self._replace(process)
                 else:
                     process.send(Ping())
+            if not self._rests and all(one.alive and not one.load and now - one.worked > IDLE for one in self.processes):
+                self._rest()
+
+    def _rest(self) -> None:
+        self._rests = True
+        self._awake.clear()
+        for process in self.processes:
+            self._ended(process)
+            self._totals.ended(process.pid)
+            self.spawn(process.dismiss())
+        self.processes = [self._new() for _ in self.processes]
+
+    async def wake(self) -> None:
+        """Where it rests, start all of them again; return once one takes work, or none can be started just now."""
+        if self._rests:
+            self._rests = False
+            for fresh in self.processes:
+                self.spawn(self._bring_up(fresh, 0.0))
+        await self._awake.wait()
 
     def _died(self, process: Process) -> None:
         if not self._closed.is_set():
@@ -189,16 +237,20 @@ class Pool:
         self.spawn(self._mend(broken, fresh))
 
     async def _mend(self, broken: Process, fresh: Process) -> None:
-        """Start a fresh one, however often that fails: a system short of memory or processes now has some again later."""
         await broken.gone()
         # One that dies as soon as it stands must not keep us busy with starting it.
-        pause = AGAIN if asyncio.get_running_loop().time() - broken.since < BRIEF else 0.0
+        await self._bring_up(fresh, AGAIN if asyncio.get_running_loop().time() - broken.since < BRIEF else 0.0)
+
+    async def _bring_up(self, fresh: Process, pause: float) -> None:
+        """Start it, however often that fails: a system short of memory or processes now has some again later."""
         while not await self._closes_within(pause):
             try:
                 await fresh.start()
                 return
             except Exception as wrong:
                 log.error("process.not_started", module=self._kind.module, reason=str(wrong) or type(wrong).__name__)
+            finally:
+                self._awake.set()
             renewed = self._new()
             self.processes[self.processes.index(fresh)] = renewed
             fresh, pause = renewed, AGAIN
@@ -213,6 +265,7 @@ class Pool:
         if self._closed.is_set():
             return
         self._closed.set()
+        self._awake.set()
         for process in self.processes:
             process.send(Drain(grace))
         ends = [asyncio.create_task(process.gone()) for process in self.processes]
