@@ -36,11 +36,19 @@ _DOUBTFUL = Explanation(
 )
 _ABOUT_DOMAINS = re.compile(r"\b(?:host|domain|exchanger)\b|^5(?:21|56)\b", re.IGNORECASE)
 _DURING_RCPT = re.compile(
-    r">>> ?rcpt|(?:to|after|our) rcpt|<rcpt|rcpt_to|does not like recipient|no valid recipients", re.IGNORECASE
+    # Google's servers tell the step of the session as a number; PowerMTA tells what it takes the reply for.
+    r">>> ?rcpt|(?:to|after|our) rcpt|<rcpt|rcpt_to|does not like recipient|no valid recipients"
+    r"|\(state 1[34]\b|^bad-(?:mailbox|domain)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BEFORE_RCPT = re.compile(
+    r"after (?:mail from|initial connection)|>>> ?(?:mail from|ehlo|helo)|in reply to (?:mail from|ehlo|helo)"
+    r"|(?:sender was rejected|greeting failed)\.?$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _ABOUT_RECIPIENTS = re.compile(
     r"recipient address rejected|rejected address|\brcpt\b|5\.1\.[1236]\b"
-    r"|^5\d\d (?:5\.\d\.\d{1,3} )?<?\S{3,320}@\S{3,255}\.\.\. ",
+    r"|^5\d\d (?:5\.\d\.\d{1,3} )?<?\S{3,320}@\S{3,255}(?:\.\.\.|>:) ",
     re.IGNORECASE,
 )
 _DELIVERED = Explanation(Class.NOT_A_BOUNCE, Action.NONE, "It was delivered or passed on", "Nothing is to be done.")
@@ -64,7 +72,7 @@ def explain(
     """
     reply = split_reply(text[:MAX_TEXT])
     code, enhanced = str(reply.code or ""), reply.enhanced if _told(reply, status) else status
-    if "2" in (code[:1], str(enhanced or "")[:1]) and not code.startswith(("4", "5")):
+    if "2" in (code[:1], str(enhanced or "")[:1]) and not code.startswith(("4", "5")) and not (status and status.kind != 2):
         return _DELIVERED
     text = " ".join(one for one in (code, str(enhanced or ""), _readable(reply.text)) if one)
     found = _found(text, code, enhanced, hosts)
@@ -97,9 +105,13 @@ def _of_the_address(enhanced: EnhancedStatus | None, said: str, context: str) ->
 
     The code says so (RFC 3463 §3.2), or it was the answer to RCPT, or to the connection (RFC 7504), or is about a domain.
     """
-    if (enhanced is not None and enhanced.subject in (1, 4)) or _ABOUT_DOMAINS.search(said):
+    if enhanced is not None and enhanced.subject in (1, 4):
         return True
     if _DURING_RCPT.search(context) or _DURING_RCPT.search(said):
+        return True
+    if _BEFORE_RCPT.search(context):
+        return said.startswith(("521", "556"))  # nobody had been named yet
+    if _ABOUT_DOMAINS.search(said):
         return True
     return not (enhanced and enhanced.subject in (2, 7)) and bool(_ABOUT_RECIPIENTS.search(f"{said} {context}"))
 

@@ -17,7 +17,7 @@ from mailwright.mail.bounces import notices
 from mailwright.mail.bounces.explain import explain
 from mailwright.mail.bounces.model import Action as Advice
 from mailwright.mail.bounces.model import Bounced, Class, Explanation, Kind, Reading
-from mailwright.mail.bounces.signs import ENOUGH, is_answer, signs_in, signs_of, still_trying
+from mailwright.mail.bounces.signs import ENOUGH, arrived, is_answer, signs_in, signs_of, still_trying
 from mailwright.mail.bounces.words import failed, own_words, said_of
 from mailwright.mail.dsn import Action, Dsn, EnhancedStatus, RecipientStatus, parse_dsn, parse_status
 from mailwright.mail.dsn.read import parse_status_text
@@ -30,6 +30,15 @@ MAX_ADDRESS = 320
 KEPT = 400  # characters of the words of a bounce that says nothing of whom it is about
 MAX_PARTS = 4  # of text that may hold a bounce's own words
 
+_EXITS = {
+    "67": "user unknown",
+    "68": "host unknown",
+    "69": "service unavailable",
+    "73": "cannot create the output",
+    "74": "input or output error",
+    "75": "temporary failure",
+    "77": "permission denied",
+}
 _ARRIVED = (Action.DELIVERED, Action.RELAYED, Action.EXPANDED)
 _COMPLAINED = Explanation(Class.NOT_A_BOUNCE, Advice.SUPPRESS, "The recipient called it spam", "Do not write there again.")
 
@@ -71,15 +80,23 @@ def _of_recipient(one: RecipientStatus, reporting_mta: str, told: dict[str, str]
     if one.action in _ARRIVED or (kind == 2 and one.action is not Action.FAILED):
         return Bounced(address, str(status or ""), one.diagnostic, explain(f"250 {one.diagnostic}"))
     # Where the part for programs has no diagnostic, that for people may; not where the code is as good.
-    said = one.diagnostic or ("" if status and not status.vague and kind == 4 else told.get(one.final_recipient, ""))
+    said = _in_mail(one) or ("" if status and not status.vague and kind == 4 else told.get(one.final_recipient, ""))
     hosts = [host for host in (one.remote_mta, reporting_mta, address.rpartition("@")[2]) if host]
-    explanation = explain(said, status, hosts, context=words, final=one.action is Action.FAILED)
+    context = f"{one.category}\n{words}"
+    explanation = explain(said, status, hosts, context=context, final=one.action is Action.FAILED)
     waiting = one.action is Action.DELAYED
     if waiting and explanation.bounce_class is Class.HARD:
         explanation = replace(
             explanation, bounce_class=Class.SOFT, action=Advice.RETRY, remedy="Nothing yet: it is being tried."
         )
     return Bounced(address, str(status or ""), said, explanation, final=not waiting)
+
+
+def _in_mail(one: RecipientStatus) -> str:
+    """The diagnostic; a program's exit status (sysexits.h) in words, as it would else be taken for a reply code."""
+    if one.diagnostic_type != "x-unix" or not one.diagnostic.isdigit():
+        return one.diagnostic
+    return f"exit {one.diagnostic}: {_EXITS.get(one.diagnostic, 'the program failed')}"
 
 
 def _of_receipt(root: Part) -> Reading:
@@ -106,6 +123,8 @@ def _in_words(root: Part, mail_from: str | None) -> Reading | None:
     words, returned = own_words(text)
     if "x-failed-recipients" not in header.names and signs + signs_in(words) < ENOUGH:
         return None
+    if arrived(words):
+        return Reading(Kind.REPORT)
     inner = _attached_status(root) or parse_status_text(text)
     if inner:
         return _of_dsn(Dsn(inner), root)

@@ -20,6 +20,7 @@ MAX_SUBJECT = 500
 _DAEMON = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mail[-_.]?system|mdaemon|bounces?)(?:[-+._@]|$)", re.I
 )
+_POSTMASTER = re.compile(r"^post[-_.]?master@", re.I)  # a daemon's name and a person's
 _NOBODY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply|sysadmin|administrator|admin)@", re.I)
 # The patterns from here on are for text in lower case, which is found several times faster than in any case.
 _SUBJECT = re.compile(
@@ -28,17 +29,23 @@ _SUBJECT = re.compile(
     r"|(?:mail|message)(?: delivery)?(?: has)? (?:fail|error)|failure (?:notice|delivery)|delivery failure"
     r"|could not be delivered|not delivered|error sending your mail|mail system error|delayed \d"
     r"|warning: (?:message|could not send)"
-    r"|unzustellbar|non remis|no se pudo entregar|メールエラー",
+    r"|mail delivery status|unzustellbar|nicht zugestellt|non remis|échec de la remise|no (?:se pudo entregar|entregad)"
+    r"|non recapitat|mancata consegna|não entregue|onbestelbaar|недоставлен|не доставлен|ошибка доставки"
+    r"|メールエラー|送信エラー|配信エラー|配信不能|退信|无法送达|無法送達|退回",
 )
 _FAILED = re.compile(
     r"(?:could|can|was|were|has|have|did|been|are|is)(?: ?not|n.t) (?:yet )?(?:be(?:en)? )?(?:deliver|reach|sent)|undeliver"
     r"|unable to (?:deliver|send|relay)|not able to deliver|delivery (?:has |to [^\n]{0,80} )?(?:fail|been delayed)"
-    r"|failed (?:permanently|address)|address(?:\(es\)|es)? (?:failed|had )|permanent(?:ly)? (?:fatal )?error"
+    r"|failed (?:permanently|address)|address(?:\(es\)|es)? (?:failed|had (?!success))|permanent(?:ly)? (?:fatal )?error"
     r"|returned to (?:the )?sender|(?:error|trouble) [^\n]{0,60}(?:deliver|sending)|rejected by|transcript of session"
     r"|(?:failed|rejected|invalid|unknown) recipient|unknown user|user unknown|(?:final|invalid)[^\n]{0,20}user"
     r"|mail(?:box|folder) (?:is )?(?:full|over)|failure reason|could not deliver|failed after i sent|message expired"
     r"|no valid recipients|(?:mail|message) (?:has been|was|is being) returned|(?:has|have) been postponed"
-    r"|送信できません|no pudo ser entregado",
+    r"|no such user|invalid user"
+    r"|nicht zugestellt|pas pu être (?:remis|distribu|livr)|no (?:ha podido|pudo) (?:ser )?entrega"
+    r"|non è stato (?:consegnat|recapitat)"
+    r"|não (?:foi|pôde ser|pode ser) entreg|не (?:было|был|удалось|может быть) достав"
+    r"|送信できません|配信できま|配送できま|无法送达|無法送達|未送达|投递失败",
 )
 _NAMED = re.compile(r"^[ \t]{0,4}<[^<>\s@]{1,64}@[^<>\s]{3,200}>:\s*$", re.MULTILINE)  # what follows is said of that address
 _DIRECT = re.compile(
@@ -46,7 +53,8 @@ _DIRECT = re.compile(
     r"|<[^>\s]{3,200}>:\s{0,4}[^\n]{0,200}\b[45]\d\d\b",
 )
 _SMTP_REPLY = re.compile(
-    r"(?:^|[\s:'\"(])(?:[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?:said|reason|returned|error):? {1,4}'?[45]\d\d\b)"
+    r"(?:^|[\s:'\"(])(?:[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?:said|reason|returned|error):? {1,4}'?[45]\d\d\b"
+    r"|error message below:\s{1,4}[45]\d\d\b)"
 )
 _AWAY = re.compile(
     r"out of (?:the )?office|vacation|auto(?:matic|mated)?[- ]?(?:reply|response|answer)|away from|abwesen|absen[ct]|on leave"
@@ -54,6 +62,8 @@ _AWAY = re.compile(
 )
 
 
+_LISTS = frozenset(["list-id", "list-unsubscribe", "list-post"])
+_ARRIVED = re.compile(r"success(?:fully|ful)(?: mail| message)? deliver|delivered successfully|was delivered to")
 _WAITING = re.compile(
     r"(?:has|have|been|is) (?:been )?delayed|not yet been delivered|will be retried|will (?:keep|continue) (?:to )?try"
     r"|attempts will continue|warning message only|temporary failure report|do not need to re-?send",
@@ -65,15 +75,25 @@ def still_trying(words: str) -> bool:
     return _WAITING.search(words.lower()) is not None
 
 
+def arrived(words: str) -> bool:
+    """Whether a report in words is of a delivery, and of no failure."""
+    words = words.lower()
+    return _ARRIVED.search(words) is not None and not _FAILED.search(words.replace("transcript of session", ""))
+
+
 def signs_of(header: Header, mail_from: str | None) -> int:
     """In how many respects a header is that of a bounce. `mail_from` is the reverse path, None where it is not known."""
     path = mail_from if mail_from is not None else (header.value("return-path") or "?").strip("<> ")
     author = (header.value("from") or "").strip()
     addresses = [one.addr_spec for one in parse_address_list(author).mailboxes[:3]] or [author.strip("<> ")]
-    daemon = not author.strip("<> ") or "<>" in author or any(_DAEMON.match(one) for one in addresses)
+    daemon = not author.strip("<> ") or "<>" in author or "<@>" in author or any(_DAEMON.match(one) for one in addresses)
     subject = _subject(header)
     signs = 2 * bool(_SUBJECT.search(subject)) + 2 * daemon + (path == "" or bool(_DAEMON.match(path)))
     signs += any(_NOBODY.match(one) for one in addresses)
+    signs -= daemon and path != "" and any(_POSTMASTER.match(one) for one in addresses)
+    signs -= 2 * (not daemon and path != "")  # people forward bounces, and ask what they mean
+    signs -= 3 * (path != "" and not _LISTS.isdisjoint(header.names))
+    signs -= (header.value("precedence") or "").lower() in ("bulk", "list") and not daemon and path != ""
     answered = header.first("in-reply-to") is not None and not daemon
     return signs - 3 * bool(_AWAY.search(subject)) - 2 * answered
 

@@ -36,6 +36,7 @@ class RecipientStatus:
     remote_mta: str = ""
     last_attempt: datetime | None = None
     will_retry_until: datetime | None = None
+    category: str = ""  # what the reporting host takes the failure for, where it says so in a field of its own
 
     @property
     def reply(self) -> SmtpReply:

@@ -127,6 +127,7 @@ def _recipient(group: Header) -> RecipientStatus:
         remote_mta=_untyped(group, "remote-mta")[1],
         last_attempt=parse_date(_value(group, "last-attempt-date")),
         will_retry_until=parse_date(_value(group, "will-retry-until")),
+        category=_value(group, "x-powermta-bouncecategory"),
     )
 
 
