@@ -42,7 +42,7 @@ from mailwright.gauges import Gauges, StoreCollector
 from mailwright.logs import set_up_log as set_up
 from mailwright.mail.address import InvalidAddress, parse_mailbox
 from mailwright.net import tls
-from mailwright.net.certificates import Certificate, keep_renewed, unusable
+from mailwright.net.certificates import Certificate, Renewed, keep_renewed, unusable
 from mailwright.net.courier import Courier
 from mailwright.net.guard import LOOPBACK
 from mailwright.net.mta_sts import Policies
@@ -82,7 +82,7 @@ class Running:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     loops: list[asyncio.Task[None]] = field(default_factory=list)
     faces: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
-    certificates: list[Certificate] = field(default_factory=list)
+    certificates: list[Renewed] = field(default_factory=list)
     reread: asyncio.Event = field(default_factory=asyncio.Event)  # look at the certificates now
 
     async def close(self) -> None:
@@ -273,8 +273,7 @@ async def _serve_smtp(
 ) -> Callable[[], bool]:
     """Take mail, in processes of its own or in this one; what tells whether mail can come in."""
     config, ports = running.config, running.ports
-    count, _ = _counts(config)
-    grace = config.server.drain_seconds
+    count, grace = _counts(config)[0], config.server.drain_seconds
     options = smtp_options(config)
     if count == 0:
         options = replace(options, context=certificate.context, metrics=smtp.metrics(registry))
@@ -294,6 +293,7 @@ async def _serve_smtp(
     processes = Smtpd(count, ports, setup, options.doors, nursery)
     running.faces.append(partial(processes.close, grace))
     running.closing.append(partial(processes.close, 0))
+    running.certificates.append(processes)
     await processes.start()
     processes.listen(listener)
     registry.register(processes.totals)

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from mailwright.net import certificates
 from mailwright.net.certificates import Certificate, keep_renewed, unusable
-from mailwright.net.tls import self_signed
+from mailwright.net.tls import self_signed, server_context
 
 NOW = datetime.datetime.now(datetime.UTC)
 
@@ -63,6 +63,20 @@ def test_files_that_do_not_fit_leave_the_old_ones_in_place(tmp_path: Path):
     assert not certificate.renew()
     assert "CN=old.example" == shown(certificate.context)
     (tmp_path / "key.pem").write_bytes(new_key)  # the other half comes a moment later
+    assert certificate.renew()
+    assert "CN=new.example" == shown(certificate.context)
+
+
+def test_what_was_tried_is_what_is_taken_though_the_files_are_written_meanwhile(tmp_path: Path, monkeypatch):
+    certificate = Certificate(*write(tmp_path, "old.example"))
+    write(tmp_path, "new.example")
+
+    def tried(*paths: Path) -> ssl.SSLContext:
+        context = server_context(*paths)
+        (tmp_path / "cert.pem").write_bytes(self_signed(["newer.example"], NOW)[0])  # its key is still to come
+        return context
+
+    monkeypatch.setattr(certificates, "server_context", tried)
     assert certificate.renew()
     assert "CN=new.example" == shown(certificate.context)
 

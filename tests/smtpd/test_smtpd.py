@@ -7,13 +7,16 @@ import os
 import signal
 import smtplib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from msgspec import structs
 from prometheus_client import CollectorRegistry, generate_latest
 
 from mailwright import app
@@ -24,6 +27,7 @@ from mailwright.core.ports import MessageFilter
 from mailwright.faces.smtp import DoorLimits
 from mailwright.mail.questions import Zone
 from mailwright.net.resolver import ResolverOptions
+from mailwright.net.tls import self_signed
 from mailwright.smtpd.frames import Setup
 from mailwright.smtpd.pool import Smtpd
 from mailwright.system import processes
@@ -316,6 +320,44 @@ async def test_what_processes_count_is_told_in_sums_even_of_those_that_ended(wor
     await world.send()
     assert 2.0 == await world.counted(registry, "mailwright_smtp_accepted_total")
     assert b"mailwright_smtp_connections" in generate_latest(registry)
+
+
+def seen_certificate(port: int) -> bytes:
+    """What a peer is shown."""
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    with smtplib.SMTP("127.0.0.1", port, "mx.there.example", timeout=20) as client:
+        client.starttls(context=trusting)
+        found = client.sock.getpeercert(binary_form=True)  # type: ignore[union-attr]
+    return bytes(found)
+
+
+async def test_a_new_certificate_is_taken_when_somebody_says_so(world: World, tmp_path: Path) -> None:
+    """By files whose size, time and number are those of the old ones, which no look of its own would notice."""
+    paths, shown = (tmp_path / "cert.pem", tmp_path / "key.pem"), []
+    nursery = Nursery(app.MODULES)
+    setup = structs.replace(world.smtpd.pool._kind.setup, certificate=str(paths[0]), key=str(paths[1]))
+    smtpd = Smtpd(1, world.running.ports, setup, DoorLimits(), nursery)
+    listener = app.bind("127.0.0.1", 0)
+    try:
+        for _ in range(2):
+            pair = self_signed(["mx.here.example"], datetime.now(UTC))
+            for path, content in zip(paths, pair, strict=True):
+                path.write_bytes(content.ljust(4000, b"\n"))
+                os.utime(path, (1, 1))
+            shown.append(ssl.PEM_cert_to_DER_cert(pair[0].decode()))
+            if smtpd.ready:
+                assert smtpd.renew(anyway=True)
+            else:
+                await smtpd.start()
+                smtpd.listen(listener)
+            async with asyncio.timeout(10):
+                while shown[-1] != await asyncio.to_thread(seen_certificate, listener.getsockname()[1]):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        assert shown[0] != shown[1]
+    finally:
+        await smtpd.close(0.2)
+        nursery.close()
 
 
 async def until(so: Callable[[], bool]) -> None:

@@ -1,16 +1,20 @@
 """A certificate for our own ports that is renewed while we run.
 
 The files are looked at every few seconds, and at once when somebody says so (SIGHUP). A new pair is tried by itself first: one
-that can't be used leaves the old one in place, and is told. Connections that are open keep what they have.
+that can't be used leaves the old one in place, and is told; what was tried is what is taken, whoever writes the files
+meanwhile. Connections that are open keep what they have.
 Not here: where new ones come from (acme.py, or whoever writes the files).
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -21,6 +25,13 @@ log = structlog.get_logger()
 EVERY = 5.0  # seconds between two looks
 
 Stamp = tuple[tuple[int, int, int], ...]
+
+
+class Renewed(Protocol):
+    """What is made anew when certificates may be."""
+
+    def renew(self, *, anyway: bool = False) -> bool:
+        """Take what changed (or `anyway`); whether there is something new. Never raises."""
 
 
 class Certificate:
@@ -43,10 +54,13 @@ class Certificate:
             stamp = self._stamp()
             if stamp in (self._seen, self._refused) and not anyway:
                 return False
-            server_context(*self.paths)  # a context that took a certificate without its key would be of no use any more
-            if stamp != self._stamp():
-                return False  # they are being written: the next look finds them whole
-            self.context.load_cert_chain(*self.paths)
+            with _copies(self.paths) as (certificate, key):
+                if stamp != self._stamp():
+                    return False  # they are being written: the next look finds them whole
+                server_context(
+                    certificate, key
+                )  # a context that took a certificate without its key would be of no use any more
+                self.context.load_cert_chain(certificate, key)
         except (OSError, ValueError) as wrong:  # ssl.SSLError is an OSError
             self._refused = stamp  # said once
             log.warning("tls.not_renewed", certificate=str(self.paths[0]), reason=str(wrong))
@@ -56,7 +70,20 @@ class Certificate:
         return True
 
 
-async def keep_renewed(certificates: Sequence[Certificate], now: asyncio.Event, stop: asyncio.Event) -> None:
+@contextmanager
+def _copies(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Copies of these files that nobody changes, in memory alone: ssl reads by path. Raises OSError."""
+    with ExitStack() as held:
+        copies = []
+        for path in paths:
+            copy = held.enter_context(open(os.memfd_create("pem"), "wb"))
+            copy.write(path.read_bytes())
+            copy.flush()
+            copies.append(Path(f"/proc/self/fd/{copy.fileno()}"))
+        yield copies
+
+
+async def keep_renewed(certificates: Sequence[Renewed], now: asyncio.Event, stop: asyncio.Event) -> None:
     """Look every few seconds, and whenever `now` is set, until `stop`."""
     while not stop.is_set():
         waits = [asyncio.ensure_future(one.wait()) for one in (now, stop)]

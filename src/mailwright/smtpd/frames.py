@@ -64,7 +64,11 @@ class Taken(Frame, frozen=True, tag=True, array_like=True):
     ids: tuple[str, ...]
 
 
-ToProcess = Setup | No | Found | Seen | Taken | Ping | Drain
+class Renew(Frame, frozen=True, tag=True, array_like=True):
+    """Read the certificate again."""
+
+
+ToProcess = Setup | Renew | No | Found | Seen | Taken | Ping | Drain
 
 # --- from an SMTP process -------------------------------------------------------------------------------------------------
 

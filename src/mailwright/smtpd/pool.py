@@ -28,6 +28,7 @@ from mailwright.smtpd.frames import (
     FromProcess,
     Gone,
     No,
+    Renew,
     Seen,
     SeenFrom,
     Setup,
@@ -73,6 +74,12 @@ class Smtpd:
     def ready(self) -> bool:
         """Whether there is a process that takes connections now, or soon will where one comes in."""
         return self.pool.dozes or bool(self.pool.alive)
+
+    def renew(self, *, anyway: bool = False) -> bool:
+        """Have the processes read their certificate again, where somebody asks; else each looks at it by itself."""
+        for process in self.pool.processes if anyway else ():
+            process.send(Renew())
+        return anyway
 
     # --- connections ----------------------------------------------------------------------------------------------------
 

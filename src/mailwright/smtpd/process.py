@@ -31,6 +31,7 @@ from mailwright.smtpd.frames import (
     Found,
     Gone,
     No,
+    Renew,
     Seen,
     SeenFrom,
     Setup,
@@ -156,6 +157,7 @@ class _Process:
         self._desk: Desk | None = None
         self.line = Line(ToProcess, self._told, self.over_now)
         self.over = asyncio.Event()
+        self._renew = asyncio.Event()
 
     def over_now(self) -> None:
         """The main process is gone, or wants no more of us."""
@@ -168,6 +170,8 @@ class _Process:
                 self._desk.told(frame)
             case Ping():
                 self.line.send(Pong(families_of(self._registry)))
+            case Renew():
+                self._renew.set()
             case Setup():
                 self._spawn(self._set_up(frame))
             case Drain(grace):
@@ -184,7 +188,7 @@ class _Process:
         if setup.certificate:
             certificate = Certificate(Path(setup.certificate), Path(setup.key))
             context = certificate.context
-            self._spawn(keep_renewed([certificate], asyncio.Event(), self.over))
+            self._spawn(keep_renewed([certificate], self._renew, self.over))
         self._desk = Desk(setup, self.line, lambda: self._spawn(self._drain(GRACE)))
         options = smtp.ServerOptions(
             protocol=setup.protocol,
