@@ -89,6 +89,6 @@ def _in_words(message: str) -> str:
     pattern = message.partition(" matching regex ")[2]
     if pattern:
         return next((words for regex, words in IN_WORDS.items() if pattern == repr(regex)), message)
-    if message == "Invalid RFC3339 encoded datetime":
+    if message == "Invalid RFC3339 encoded datetime" or message.startswith("Expected `datetime"):
         return "a time as RFC 3339 writes it, with its offset: 2026-11-20T09:30:00Z"
     return message[:1].lower() + message[1:]

@@ -131,6 +131,10 @@ async def test_a_tool_that_nobody_has_is_an_error_of_the_protocol(connect):
         ("read_message", {"message_id": ["x"]}, "validation_error", "message_id"),
         ("read_message", {"message_id": "msg_x"}, "not_found", None),
         ("list_messages", {"limit": 1000}, "validation_error", "limit"),
+        ("list_messages", {"until": 0.5}, "validation_error", "until"),
+        ("list_messages", {"since": "1700000000"}, "validation_error", "since"),
+        ("list_messages", {"since": "null"}, "validation_error", "since"),
+        ("send_message", {"to": "bob@there.example", "send_at": 1_900_000_000}, "validation_error", "send_at"),
         ("send_message", {"to": "bob@there.example", "idempotency_key": 5}, "validation_error", "idempotency_key"),
         ("wait_for_message", {"timeout": 1000}, "validation_error", "timeout"),
         ("wait_for_message", {"thread_id": "thr_x"}, "not_found", None),
@@ -143,6 +147,11 @@ async def test_a_refusal_names_its_code_its_fix_and_the_argument_at_fault(connec
         assert code == error["code"]
         if path is not None:
             assert path in [one["path"] for one in error["details"]]
+
+
+async def test_a_number_may_come_as_text(connect):
+    async with connect() as client:
+        assert [] == (await given(client, "list_messages", limit="5"))["items"]
 
 
 async def test_an_operator_writes_from_an_address_of_the_tenants_and_of_no_other(connect, world):

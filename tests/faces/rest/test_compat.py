@@ -96,3 +96,19 @@ async def test_a_message_of_another_inbox_is_as_good_as_none_though_the_key_may_
     assert [(404, "There is no message *.")] * 3 == told
     listed = await world.call("GET", "/v1/messages")
     assert [[]] == [one["labels"] for one in listed.json()["items"]]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "at"),
+    [
+        ("GET", "/v0/inboxes/{box}/messages?after=1700000000", None, 400, "since"),
+        ("GET", "/v0/inboxes/{box}/messages?before=0.5", None, 400, "until"),
+        ("GET", "/v0/inboxes?limit=null", None, 400, "limit"),
+        ("POST", "/emails", {"to": "bob@there.example", "text": "x", "scheduled_at": 1_900_000_000}, 422, "send_at"),
+        ("POST", "/emails", {"to": "bob@there.example", "text": "x", "scheduled_at": "1900000000"}, 422, "send_at"),
+    ],
+)
+async def test_a_number_is_no_time_and_null_is_no_number(world, method, path, body, status, at):
+    told = await world.call(method, path.format(box=world.ours.mailbox.id), body)
+    found = told.json()
+    assert (status, at) == (told.status_code, (found.get("errors") or found.get("details"))[0]["path"]), found

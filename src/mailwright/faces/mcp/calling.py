@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from mailwright.contract.errors import body_of, invalid
+from mailwright.contract.errors import body_of
+from mailwright.contract.given import converted, from_texts
 from mailwright.contract.operations import OPERATIONS, Answer, Content, Operation
 from mailwright.contract.resources.messages import Message
 from mailwright.contract.running import Claim, InFlight, permit, run, run_once
@@ -126,14 +127,7 @@ def _input(caller: Caller, operation: Operation[Any, Any], given: dict[str, Any]
     fields = {one.encode_name for one in msgspec.structs.fields(operation.input) if one.required}
     if caller.mailbox_id is not None and "mailbox_id" in fields:
         given.setdefault("mailbox_id", caller.mailbox_id)
-    return _converted(operation.input, given)
-
-
-def _converted(kind: type[msgspec.Struct], given: dict[str, Any]) -> Any:
-    try:
-        return msgspec.convert(given, kind, strict=False)  # models write "5" where 5 is meant
-    except msgspec.ValidationError as wrong:
-        raise invalid(wrong) from None
+    return from_texts(operation.input, given)  # models write "5" where 5 is meant
 
 
 def _claim(visitor: Visitor, operation: Operation[Any, Any], given: dict[str, Any]) -> Claim | None:
@@ -204,7 +198,7 @@ async def _wait(desk: Desk, visitor: Visitor, arguments: dict[str, Any], progres
     async def ask(name: str, given: dict[str, Any]) -> Any:
         caller = await authenticate(desk.ports, visitor.secret)  # a key that is revoked meanwhile learns nothing more
         operation = _OPERATIONS[name]
-        return await run(desk.ports, caller, operation, _converted(operation.input, given))
+        return await run(desk.ports, caller, operation, converted(operation.input, given))
 
-    waited = await waiting.wait(_converted(waiting.WaitForMessage, arguments), ask, progress, desk.closing)
+    waited = await waiting.wait(from_texts(waiting.WaitForMessage, arguments), ask, progress, desk.closing)
     return msgspec.structs.replace(waited, message=shortened(waited.message)) if waited.message else waited

@@ -17,12 +17,12 @@ import msgspec
 from starlette.types import Scope
 
 from mailwright.contract.errors import invalid
+from mailwright.contract.given import converted, from_texts
 from mailwright.contract.operations import Operation
 from mailwright.core.errors import InvalidInput, MalformedRequest
 
 MAX_QUERY = 8 * 1024  # bytes
 MAX_PARAMETERS = 100
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?", re.ASCII)
 _JSON = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.ASCII)
 
 
@@ -36,7 +36,6 @@ class Intake:
     body_type: type[msgspec.Struct] | None
     path_type: type[msgspec.Struct]
     lists: frozenset[str]
-    numbers: frozenset[str]  # fields that are numbers, or yes and no
     raw: str | None = None
 
 
@@ -49,18 +48,7 @@ def intake(operation: Operation[Any, Any]) -> Intake:
     decoder = msgspec.json.Decoder(body_type) if body_type else None
     in_path = [(one.name, one.type) for one in msgspec.structs.fields(operation.input) if one.name in operation.path_fields]
     path_type = msgspec.defstruct(f"{operation.input.__name__}Path", in_path)
-    numbers = frozenset(one.encode_name for one in msgspec.structs.fields(operation.input) if _is_number(one.type))
-    return Intake(operation.input, operation.path_fields, decoder, body_type, path_type, lists, numbers, operation.raw)
-
-
-def _is_number(kind: Any) -> bool:
-    for text in ("1", "true"):
-        try:
-            if isinstance(msgspec.convert(text, kind, strict=False), int | float):
-                return True
-        except msgspec.ValidationError:
-            pass
-    return False
+    return Intake(operation.input, operation.path_fields, decoder, body_type, path_type, lists, operation.raw)
 
 
 def body_of(operation: Operation[Any, Any]) -> type[msgspec.Struct] | None:
@@ -98,10 +86,10 @@ def read_input(how: Intake, scope: Scope, values: tuple[str, ...], head: dict[by
     given: dict[str, Any] = dict(zip(how.path_fields, values, strict=True))
     if how.body is None or how.body_type is None:
         given.update(_query(scope, how, how.path_fields))
-        return _converted(how.input, given)
+        return from_texts(how.input, given)
     if how.raw is not None and _kind(head) == "message/rfc822":
         given.update(_query(scope, how, (*how.path_fields, how.raw)))
-        return _converted(how.input, {**given, how.raw: b64encode(body).decode()})
+        return from_texts(how.input, {**given, how.raw: b64encode(body).decode()})
     if scope["query_string"]:
         raise InvalidInput.at("query", "this operation takes its input in the body")
     _check_type(head, body)
@@ -116,7 +104,7 @@ def read_input(how: Intake, scope: Scope, values: tuple[str, ...], head: dict[by
     if not how.path_fields:
         return decoded
     # The path's own fields are checked by their types; the others were, when the body was decoded.
-    _converted(how.path_type, given)
+    converted(how.path_type, given)
     return how.input(**given, **{name: getattr(decoded, name) for name in how.body_type.__struct_fields__})
 
 
@@ -148,22 +136,5 @@ def _query(scope: Scope, how: Intake, path_fields: tuple[str, ...]) -> dict[str,
         elif name in found:
             raise InvalidInput.at(name, "this may be given once only")
         else:
-            found[name] = _number(value) if name in how.numbers else value
+            found[name] = value
     return found
-
-
-def _number(text: str) -> Any:
-    """What stands in a URL as a number, or as yes or no; anything else stays text, and is refused as such.
-
-    Not left to a lenient conversion, which takes `null` for nothing given, and a number for a time.
-    """
-    if _NUMBER.fullmatch(text):
-        return msgspec.json.decode(text)
-    return {"true": True, "false": False}.get(text.lower(), text)
-
-
-def _converted(kind: type[msgspec.Struct], given: dict[str, Any]) -> Any:
-    try:
-        return msgspec.convert(given, kind)
-    except msgspec.ValidationError as wrong:
-        raise invalid(wrong) from None

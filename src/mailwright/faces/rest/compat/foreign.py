@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from mailwright.contract.errors import invalid
+from mailwright.contract.given import converted, from_texts
 from mailwright.contract.operations import OPERATIONS, Operation
 from mailwright.core.errors import InvalidInput, MalformedRequest, NotFound, Refusal
 from mailwright.core.model import Caller
@@ -50,11 +50,9 @@ class Foreign:
 
     def read(self, values: tuple[str, ...], query: bytes, body: bytes) -> Any:
         """The operation's input; raises MalformedRequest or InvalidInput."""
-        given = _query(query) if self.method in ("GET", "DELETE") else _json(body)
-        try:
-            return msgspec.convert(self.into(values, given), self.operation.input, strict=False)
-        except msgspec.ValidationError as wrong:
-            raise invalid(wrong) from None
+        if self.method in ("GET", "DELETE"):
+            return from_texts(self.operation.input, self.into(values, _query(query)))
+        return converted(self.operation.input, self.into(values, _json(body)))
 
     def answer(self, body: bytes, values: tuple[str, ...], public_url: str) -> tuple[int, bytes]:
         """Status and body in its words."""
