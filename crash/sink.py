@@ -72,7 +72,8 @@ class Sink:
         return self.chance.choice(self.conducts) if self.conducts and self.chance.random() < self.share else Conduct.GOOD
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, EOFError):
+        # Who is still connected when the loop ends is no news; asyncio would print a stack for each.
+        with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
             writer.write(b"220 sink.example\r\n")
             rcpt_to: list[str] = []
             while line := await reader.readline():
