@@ -31,6 +31,7 @@ def exceptions() -> set[str]:
         ('multipart/mixed; boundary="=?utf-8?q?a?="', "multipart/mixed", {"boundary": "=?utf-8?q?a?="}),
         ("text/plain; charset=us-ascii (Plain text)", "text/plain", {"charset": "us-ascii"}),
         ("(a (b)) text (c)/(d) plain (e); (f) charset = utf-8", "text/plain", {"charset": "utf-8"}),
+        ("a/b; charset(c) (d)= (e) utf-8(f); name=(1).pdf", "a/b", {"charset": "utf-8", "name": "(1).pdf"}),
         ('a/b; name="x \\"y\\" \\\\z"', "a/b", {"name": 'x "y" \\z'}),
         ("a/b; name=report (1).pdf", "a/b", {"name": "report (1).pdf"}),
         ("a/b; name=two words.pdf; x=y", "a/b", {"name": "two words.pdf", "x": "y"}),

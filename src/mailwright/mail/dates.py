@@ -40,8 +40,9 @@ _ZONES = {
 _STANDARD = re.compile(
     r"(?:[A-Za-z]{3}, {0,3})?(\d\d?) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d)(?::(\d\d))? ([+-])(\d\d)(\d\d)(?: \([A-Z]{3,4}\))?"
 )
-_TIME = re.compile(r"(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:[.,]\d+)?")
-_TOKEN = re.compile(r"\d{1,2}[:.]\d\d(?:[:.]\d\d)?(?:[.,]\d+)?|[+-]\d{1,2}:?\d{0,2}(?![\d-])|\d+|[A-Za-z]+|\S")
+_TIME = re.compile(r"(\d{1,2})(?:\.(?=\d\d)|:)(\d{1,2})(?:[:.](\d{1,2}))?(?:[.,]\d+)?")
+_COLON = re.compile(r"(?<=\d)[ \t]{0,20}:[ \t]{0,20}(?=\d)")  # RFC 5322 §4.3, obs-hour: CFWS on either side
+_TOKEN = re.compile(r"\d{1,2}(?:\.(?=\d\d)|:)\d{1,2}(?:[:.]\d{1,2})?(?:[.,]\d+)?|[+-]\d{1,2}:?\d{0,2}(?![\d-])|\d+|[A-Za-z]+|\S")
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ]+(\d\d):(\d\d)(?::(\d\d))?(?:[.,]\d+)?\s*(.*)", re.DOTALL)
 _DASHED = re.compile(r"\b(\d{1,2})-([A-Za-z]{3,9})-(\d{2,4})\b")
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?")
@@ -64,7 +65,7 @@ def parse_date(text: str) -> datetime | None:
     if match is not None:
         day = int(match[1]), int(match[2]), int(match[3])
         return _moment(day, (int(match[4]), int(match[5]), int(match[6] or 0)), _offset(match[7].split()) or 0)
-    return _dialect(_TOKEN.findall(_DASHED.sub(r"\1 \2 \3", text)))
+    return _dialect(_TOKEN.findall(_COLON.sub(":", _DASHED.sub(r"\1 \2 \3", text))))
 
 
 def _without_comments(text: str) -> str:

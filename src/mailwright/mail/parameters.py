@@ -162,9 +162,7 @@ def _sections(text: str, at: int, defects: set[ParameterDefect]) -> dict[str, _S
             at = end
             continue
         match = _NAME.match(text, at)
-        equals = _SPACE.match(text, match.end() if match is not None else at)
-        assert equals is not None
-        at = equals.end()
+        at = _past_comments(text, match.end() if match is not None else at)
         if match is None or text[at : at + 1] != "=":
             defects.add(ParameterDefect.JUNK)
             at += 0 if match is not None else 1
@@ -177,11 +175,25 @@ def _sections(text: str, at: int, defects: set[ParameterDefect]) -> dict[str, _S
     return sections
 
 
+def _past_comments(text: str, at: int) -> int:
+    """Where what is no white space and no comment (RFC 2045 §5.1) goes on."""
+    while True:
+        space = _SPACE.match(text, at)
+        assert space is not None
+        at = space.end()
+        end = comment_end(text, at) if text[at : at + 1] == "(" else -1
+        if end < 0:
+            return at
+        at = end
+
+
 def _raw_value(text: str, at: int, name: str, defects: set[ParameterDefect]) -> tuple[str, bool, int]:
     """A value without its quotes, whether it had them, and where it ends."""
     space = _SPACE.match(text, at)
     assert space is not None
     at = space.end()
+    if not name.lower().startswith(("filename", "name")):
+        at = _past_comments(text, at)
     if text[at : at + 1] == '"':
         match = _QUOTED.match(text, at)
         if match is not None:

@@ -37,7 +37,8 @@ _PROTOCOL = re.compile(
 _TLS = re.compile(r"\b(TLS|SSL)[ _-]?v?([123])(?:[._]([0-3]))?(?![0-9A-Za-z])")
 _CIPHER_AFTER_VERSION = re.compile(r"\b(?:TLS|SSL)[ _-]?v?[123](?:[._][0-3])?:([A-Za-z0-9_-]{6,60})\b")
 _CIPHER = re.compile(
-    r"\bcipher[ =]\s?([A-Z0-9_-]{6,60})(?![A-Za-z0-9_.:-])|\bwith ([A-Z0-9_-]{6,60}) encrypted\b", re.IGNORECASE
+    r"\bcipher[ =]\s?([A-Z0-9_-]{6,60})(?![A-Za-z0-9_.:-])|\bwith ([A-Z0-9_-]{6,60}) encrypted\b|\btls (TLS_[A-Z0-9_]{6,60})",
+    re.IGNORECASE,
 )
 
 
@@ -130,7 +131,7 @@ def _clauses(text: str) -> dict[str, list[_Item]]:
     for item in _items(text if stamp < 0 else text[:stamp]):
         keyword = item.text.lower()
         if item.kind == "word" and keyword in _CLAUSES:
-            current = []
+            current = found[keyword] if keyword == "with" and "with" in found else []  # "with [a program] with ESMTP"
             found.setdefault(keyword, current)
         elif item.kind == "(" and not found and keyword.startswith("from "):  # some put the whole clause in parentheses
             found["from"] = list(_items(item.text[5:]))
@@ -178,6 +179,8 @@ def _read_note(found: dict[str, str], text: str) -> None:
     items = list(_items(text))
     for index, item in enumerate(items):
         following = items[index + 1].text if index + 1 < len(items) else ""
+        if index and items[index - 1].text.lower() in _GREETINGS:
+            continue  # what the client calls itself, though it may look like an address
         key, equals, value = item.text.partition("=")
         if item.kind == "[":
             _note(found, "ip", _address(item.text))
