@@ -39,6 +39,15 @@ STAMP = "; Wed, 11 Feb 2026 17:45:08 +0100"
                      recipient="bob@mx.example", tls_version="TLSv1.3", tls_cipher="TLS_AES_128_GCM_SHA256"),
         ),
         (
+            "from mail.example ([192.0.2.1]:2525) by mx with esmtps (TLS1.3) tls TLS_AES_256_GCM_SHA384 (Exim 4.98) id 1a-2",
+            Received("mail.example", "192.0.2.1", by="mx", protocol="ESMTPS", id="1a-2", tls_version="TLSv1.3",
+                     tls_cipher="TLS_AES_256_GCM_SHA384"),
+        ),
+        (
+            "from [192.0.2.1] (account ada@b.example HELO [10.0.0.1]) by mx with [InterMail vM.6] with ESMTP id <5@mx>",
+            Received("192.0.2.1", helo="10.0.0.1", ident="ada@b.example", by="mx", protocol="ESMTP", id="5@mx"),
+        ),
+        (
             "from unknown (HELO mail.example) (192.0.2.1) by mx.example with SMTP",
             Received("unknown", "192.0.2.1", helo="mail.example", by="mx.example", protocol="SMTP"),
         ),

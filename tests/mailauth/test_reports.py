@@ -147,6 +147,9 @@ def test_a_report_without_namespace_and_version_is_read_too() -> None:
         zipped(("r.xml", NEW)),
         zipped(("r.xml", NEW), method=zipfile.ZIP_STORED),
         zipped(("__MACOSX/._r.xml", b"x"), ("r.xml", NEW)),
+        zipped(("README.txt", b"This is a report."), ("folder/r.xml", NEW)),
+        gzip.compress(gzip.compress(NEW)),
+        zipped(("r.xml.gz", gzip.compress(NEW))),
         b"\xef\xbb\xbf" + NEW,
         NEW.decode().replace("UTF-8", "UTF-16").encode("utf-16"),
         gzip.compress(NEW)[:-8],  # without its checksum
@@ -154,7 +157,23 @@ def test_a_report_without_namespace_and_version_is_read_too() -> None:
         gzip.compress(NEW) + b"\0" * 20,
         NEW + b"behind the end",
     ],
-    ids=["plain", "gzip", "two", "zip", "stored", "mac", "mark", "utf-16", "cut", "checksum", "padded", "tail"],
+    ids=[
+        "plain",
+        "gzip",
+        "two",
+        "zip",
+        "stored",
+        "mac",
+        "readme",
+        "gzip twice",
+        "gzip in zip",
+        "mark",
+        "utf-16",
+        "cut",
+        "checksum",
+        "padded",
+        "tail",
+    ],
 )
 def test_however_it_is_packed_it_is_the_same_report(packed: bytes) -> None:
     assert dmarc(NEW).records == dmarc(packed).records
@@ -203,6 +222,16 @@ def test_what_is_no_report_is_refused_with_the_reason(octets: bytes, reason: Unu
 def test_s12_an_archive_is_not_unpacked_beyond_its_bound() -> None:
     incompressible = b"".join(zlib.compress(bytes([n % 256, n // 256]) * 9) for n in range(9000))
     assert Unreadable(Unusable.TOO_LARGE) == unpacked(gzip.compress(incompressible * 200 + incompressible * 200, 1))
+
+
+def test_s12_archives_in_archives_end() -> None:
+    octets = NEW
+    for _ in range(9):
+        octets = gzip.compress(octets)
+    assert isinstance(unpacked(octets), bytes)
+    assert isinstance(parse_dmarc_report(octets), Unreadable)
+    bomb = gzip.compress(gzip.compress(b" " * MAX_OCTETS * 4))
+    assert isinstance(unpacked(bomb), Unreadable)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,9 @@ _STANDARD = re.compile(
 )
 _TIME = re.compile(r"(\d{1,2})(?:\.(?=\d\d)|:)(\d{1,2})(?:[:.](\d{1,2}))?(?:[.,]\d+)?")
 _COLON = re.compile(r"(?<=\d)[ \t]{0,20}:[ \t]{0,20}(?=\d)")  # RFC 5322 §4.3, obs-hour: CFWS on either side
-_TOKEN = re.compile(r"\d{1,2}(?:\.(?=\d\d)|:)\d{1,2}(?:[:.]\d{1,2})?(?:[.,]\d+)?|[+-]\d{1,2}:?\d{0,2}(?![\d-])|\d+|[A-Za-z]+|\S")
+_TOKEN = re.compile(
+    r"\d{1,2}(?:\.(?=\d\d)|:)\d{1,2}(?:[:.]\d{1,2})?(?:[.,]\d+)?|[+-]\d{1,2}:?\d{0,2}(?![\d-])|\d+|[A-Za-z]+|\S"
+)
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ]+(\d\d):(\d\d)(?::(\d\d))?(?:[.,]\d+)?\s*(.*)", re.DOTALL)
 _DASHED = re.compile(r"\b(\d{1,2})-([A-Za-z]{3,9})-(\d{2,4})\b")
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?")

@@ -1,4 +1,4 @@
-"""What is in the archive? The first file of a gzip or a zip, whole and damaged ones, within bounds.
+"""What is in the archive? The first document of a gzip or a zip, whole and damaged ones, within bounds.
 
 Standards: RFC 1952 (gzip), RFC 1951 (deflate), APPNOTE 6.3 §4.3 (zip).
 Promises: never unpacks more than MAX_OCTETS, nor more than MAX_GROWTH times what came; a zip's own list of contents is not
@@ -7,6 +7,7 @@ read, since it can name any number of files; a file of an archive is looked at w
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 
@@ -16,7 +17,9 @@ MAX_OCTETS = 25 * 1024 * 1024  # unpacked (S12)
 MAX_GROWTH = 200  # times; XML of many like rows comes to some 30
 FREE_GROWTH = 1024 * 1024  # octets up to which nobody counts
 MAX_FILES = 10
+MAX_LAYERS = 3  # an archive in an archive: some pack twice
 
+_DOCUMENT = re.compile(rb"[\xef\xbb\xbf\xff\xfe\x00\s]{0,100}[<{]|\x1f\x8b|PK\x03\x04")
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _LOCAL = struct.Struct("<4s2xHH4x4xIIHH")  # signature, flags, method, packed size, size, length of the name, of the extra
 _ENCRYPTED = 1
@@ -27,10 +30,13 @@ def unpacked(octets: bytes) -> bytes | Unreadable:
     """What a gzip or a zip holds; anything else as it is."""
     if not octets.strip():
         return Unreadable(Unusable.EMPTY)
-    if octets.startswith(_GZIP):
-        return _from_gzip(octets)
-    if octets.startswith(_ZIP):
-        return _from_zip(octets)
+    for _ in range(MAX_LAYERS):
+        if not octets.startswith((_GZIP, _ZIP)):
+            break
+        found = _from_gzip(octets) if octets.startswith(_GZIP) else _from_zip(octets)
+        if isinstance(found, Unreadable):
+            return found
+        octets = found
     return octets if len(octets) <= MAX_OCTETS else Unreadable(Unusable.TOO_LARGE)
 
 
@@ -103,7 +109,8 @@ def _inflated(octets: bytes, limit: int = MAX_OCTETS) -> tuple[bytes, Unusable |
 
 
 def _from_zip(octets: bytes) -> bytes | Unreadable:
-    at = 0
+    """The first file that may be a report, else the first that holds anything."""
+    at, left, first = 0, MAX_OCTETS, b""
     for _ in range(MAX_FILES):
         if octets[at : at + 4] != _ZIP or len(octets) < at + _LOCAL.size:
             break
@@ -112,21 +119,24 @@ def _from_zip(octets: bytes) -> bytes | Unreadable:
         name = octets[at + _LOCAL.size :][:name_length]
         if flags & _ENCRYPTED:
             return Unreadable(Unusable.ENCRYPTED)
-        found, trouble, end = _member(octets[start:], method, packed)
-        if found.strip() and not name.startswith((b"__MACOSX/", b".")):
-            return _checked(found, trouble)
-        if trouble is not None:
+        found, trouble, end = _member(octets[start:], method, packed, left)
+        left -= len(found)
+        if trouble is not None and not found.strip():
             return Unreadable(trouble)
+        if not name.startswith((b"__MACOSX/", b".")):
+            if _DOCUMENT.match(found):
+                return _checked(found, trouble)
+            first = first or (found if found.strip() else b"")
         at = octets.find(_ZIP, start + end)
         if at < 0:
             break
-    return Unreadable(Unusable.DAMAGED, "no file in the archive")
+    return first or Unreadable(Unusable.DAMAGED, "no file in the archive")
 
 
-def _member(octets: bytes, method: int, packed: int) -> tuple[bytes, Unusable | None, int]:
+def _member(octets: bytes, method: int, packed: int, limit: int) -> tuple[bytes, Unusable | None, int]:
     if method == 8:
-        return _inflated(octets)
+        return _inflated(octets, limit)
     if method == 0:
-        trouble = Unusable.TOO_LARGE if packed > MAX_OCTETS else Unusable.DAMAGED if packed > len(octets) else None
-        return octets[: min(packed, MAX_OCTETS)], trouble, packed
+        trouble = Unusable.TOO_LARGE if packed > limit else Unusable.DAMAGED if packed > len(octets) else None
+        return octets[: min(packed, limit)], trouble, packed
     return b"", Unusable.DAMAGED, 0
