@@ -83,6 +83,20 @@ def test_the_command_that_was_answered_decides(words: str, hard: bool) -> None:
     assert hard == (explain(said, context=words).bounce_class is Class.HARD)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("550 5.7.1 <does-not-exist@there.example>... Access denied", Class.POLICY),
+        ("550 5.7.1 <mailbox.full@there.example>: blocked", Class.REPUTATION),
+        ("550 5.7.27 Sender address has null MX", Class.AUTH),
+    ],
+)
+def test_neither_the_words_of_an_address_nor_those_about_the_sender_condemn_a_recipient(text: str, expected: Class) -> None:
+    found = explain(text, context=RCPT).bounce_class
+    assert Class.HARD is not found
+    assert found in (expected, Class.POLICY)
+
+
 DSN = """From: mailer-daemon@there.example
 MIME-Version: 1.0
 Content-Type: multipart/report; report-type=delivery-status; boundary=b

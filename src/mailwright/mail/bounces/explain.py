@@ -41,6 +41,7 @@ _DURING_RCPT = re.compile(
     r"|\(state 1[34]\b|^bad-(?:mailbox|domain)$",
     re.IGNORECASE | re.MULTILINE,
 )
+_LOCAL_PART = re.compile(r"[^\s<>()\[\]:;,\"'@]{2,64}@")  # the words in an address say nothing: user-unknown@there.example
 _BEFORE_RCPT = re.compile(
     r"after (?:mail from|initial connection)|>>> ?(?:mail from|ehlo|helo)|in reply to (?:mail from|ehlo|helo)"
     r"|(?:sender was rejected|greeting failed)\.?$",
@@ -90,7 +91,7 @@ def _found(text: str, code: str, enhanced: EnhancedStatus | None, hosts: Sequenc
     named = _by_status().get(f"{enhanced.subject}.{enhanced.detail}") if enhanced else None
     if named and enhanced and (enhanced.subject, enhanced.detail) in _OF_THE_ORIGIN:
         return named
-    text = text.lower()
+    text = _LOCAL_PART.sub("x@", text.lower())
     gates = _open_gates(hosts, text)
     for row in _rows(_severity(code, enhanced)):
         if (not row.gate or row.gate in gates) and _fits(row, code, enhanced) and row.pattern.search(text):

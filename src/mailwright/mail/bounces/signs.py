@@ -18,7 +18,9 @@ ENOUGH = 3
 MAX_SUBJECT = 500
 
 _DAEMON = re.compile(
-    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mail[-_.]?system|mdaemon|bounces?)(?:[-+._@]|$)", re.I
+    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mail[-_.]?system|mdaemon|bounces?)(?:[-+._@]|$)"
+    r"|^microsoftexchange[0-9a-f]{6,40}@",
+    re.I,
 )
 _POSTMASTER = re.compile(r"^post[-_.]?master@", re.I)  # a daemon's name and a person's
 _NOBODY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply|sysadmin|administrator|admin)@", re.I)
@@ -31,7 +33,7 @@ _SUBJECT = re.compile(
     r"|warning: (?:message|could not send)"
     r"|mail delivery status|unzustellbar|nicht zugestellt|non remis|échec de la remise|no (?:se pudo entregar|entregad)"
     r"|non recapitat|mancata consegna|não entregue|onbestelbaar|недоставлен|не доставлен|ошибка доставки"
-    r"|メールエラー|送信エラー|配信エラー|配信不能|退信|无法送达|無法送達|退回",
+    r"|メールエラー|送信エラー|配信エラー|配信不能|반송|전송 ?실패|배달 ?실패|退信|无法送达|無法送達|退回",
 )
 _FAILED = re.compile(
     r"(?:could|can|was|were|has|have|did|been|are|is)(?: ?not|n.t) (?:yet )?(?:be(?:en)? )?(?:deliver|reach|sent)|undeliver"
@@ -45,7 +47,7 @@ _FAILED = re.compile(
     r"|nicht zugestellt|pas pu être (?:remis|distribu|livr)|no (?:ha podido|pudo) (?:ser )?entrega"
     r"|non è stato (?:consegnat|recapitat)"
     r"|não (?:foi|pôde ser|pode ser) entreg|не (?:было|был|удалось|может быть) достав"
-    r"|送信できません|配信できま|配送できま|无法送达|無法送達|未送达|投递失败",
+    r"|전송할 수 없|배달할 수 없|배달되지|送信できません|配信できま|配送できま|无法送达|無法送達|未送达|投递失败",
 )
 _NAMED = re.compile(r"^[ \t]{0,4}<[^<>\s@]{1,64}@[^<>\s]{3,200}>:\s*$", re.MULTILINE)  # what follows is said of that address
 _DIRECT = re.compile(

@@ -18,11 +18,13 @@ MAX_WORDS = 24 * 1024  # characters of a bounce's own words
 MAX_RECIPIENTS = 100
 MAX_DIAGNOSTIC = 500
 
-_LOCAL = r"[^\s<>()\[\]\\,;:@\"'|]{1,64}"
+_LOCAL = r"[^\s<>()\[\]\\,;:@\"'|：，、；（）「」]{1,64}"
 _DOMAIN = r"(?:[A-Za-z0-9_-]{1,63}\.){1,8}[A-Za-z][A-Za-z0-9-]{1,62}"
-_ADDRESS = re.compile(rf"(?<![^\s<>()\[\]\\,;:\"'|=]){_LOCAL}@{_DOMAIN}(?![\w@-])")
+_ADDRESS = re.compile(rf"(?<![^\s<>()\[\]\\,;:\"'|=：，、；（）「」]){_LOCAL}@{_DOMAIN}(?![\w@-])")
 _AT_LINE_START = re.compile(
-    rf"^[ \t]{{0,12}}(?:[<\"'\[]|<mailto:)?({_LOCAL}@{_DOMAIN})[>\"'\]]?(?=[ \t]*(?:$|[:,(;<]|on |\.\.\.|[A-Z]))", re.MULTILINE
+    rf"^[ \t]{{0,12}}(?:[-*+•][ \t]{{1,4}})?(?:[<\"'\[]|<mailto:)?({_LOCAL}@{_DOMAIN})[>\"'\]]?"
+    r"(?=[ \t]*(?:$|[:,(;<]|on |\.\.\.|[A-Z]))",
+    re.MULTILINE,
 )
 _AFTER_WORD = re.compile(
     r"(?:recipients?(?: address| name)?|rcpt to|delivered to|deliver(?:y)?(?: message| mail)? to|mail to|undeliverable to|"
@@ -42,6 +44,9 @@ _COPY = re.compile(
     r"|message headers? follows?|(?:the )?headers? of the original|mensaje original)",
     re.IGNORECASE | re.MULTILINE,
 )
+_NAMING_REPLY = re.compile(
+    r"^[ \t]{0,4}(?:<<< ?)?([45]\d\d[ -][^\n]{0,400}@[^\n]{0,400})", re.MULTILINE
+)  # "<<< 550 <bob@x>... gone"
 _RETURNED_TO = re.compile(rf"^[ \t]{{0,4}}(?:to|x-rcpt-to):[^\n]{{0,200}}?({_LOCAL}@{_DOMAIN})", re.IGNORECASE | re.MULTILINE)
 
 
@@ -59,7 +64,7 @@ def failed(header: Header, words: str, returned: str) -> Iterator[tuple[str, str
 
 
 def said_of(words: str, addresses: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What was said of each address: the words from it to the next one; all, where it is alone or not named."""
+    """What was said of each address: the reply that names it, the words from it to the next one; all, where it is alone."""
     if len(addresses) == 1:
         yield addresses[0], _squeezed(words, addresses[0])
         return
@@ -67,8 +72,20 @@ def said_of(words: str, addresses: Sequence[str]) -> Iterator[tuple[str, str]]:
     starts = sorted((at, address) for address in addresses if (at := lowered.find(address.lower())) >= 0)
     ends = [at for at, _ in starts[1:]] + [len(words)]
     said = {address: words[at:end] for (at, address), end in zip(starts, ends, strict=False)}
+    replies = _naming_replies(words)
+    said |= {address: replies[address.lower()] for address in addresses if address.lower() in replies}
     for address in addresses:
         yield address, _squeezed(said.get(address, words), address)
+
+
+def _naming_replies(words: str) -> dict[str, str]:
+    """By address, the first line of a session that is a reply about it alone."""
+    found: dict[str, str] = {}
+    for line in _NAMING_REPLY.findall(words):
+        named = {one.lower() for one in _ADDRESS.findall(line)}
+        if len(named) == 1:
+            found.setdefault(named.pop(), line)
+    return found
 
 
 def _addresses(header: Header, words: str, returned: str) -> Sequence[str]:

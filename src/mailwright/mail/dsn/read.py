@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from mailwright.mail.dates import parse_date
-from mailwright.mail.dsn.codes import parse_status
+from mailwright.mail.dsn.codes import EnhancedStatus, parse_status
 from mailwright.mail.dsn.model import Action, Dsn, RecipientStatus
 from mailwright.mail.header import Field, Header, parse_header
 from mailwright.mail.mime import Part
@@ -25,6 +25,7 @@ _MESSAGE_TYPES = frozenset(["message/rfc822", "message/global"])
 _HEADER_TYPES = frozenset(["text/rfc822-headers", "message/rfc822-headers", "message/global-headers"])
 _STATUS_FIELD = re.compile(r"^(?:Reporting-MTA|Final-Recipient|Original-Recipient): ?[A-Za-z0-9-]{1,20} ?;", re.I | re.M)
 _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
+_STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _TYPED = re.compile(r"([A-Za-z0-9-]{1,40})[ \t]*;[ \t]*")
 _EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _ACTIONS = {action.value: action for action in Action}
@@ -121,7 +122,7 @@ def _recipient(group: Header) -> RecipientStatus:
         final_recipient=_address(group, "final-recipient") or original,
         original_recipient=original,
         action=_ACTIONS.get(action[0].strip(".;,").lower()) if action else None,
-        status=parse_status(_value(group, "status")),
+        status=_status(_value(group, "status")),
         diagnostic=diagnostic,
         diagnostic_type=kind,
         remote_mta=_untyped(group, "remote-mta")[1],
@@ -129,6 +130,11 @@ def _recipient(group: Header) -> RecipientStatus:
         will_retry_until=parse_date(_value(group, "will-retry-until")),
         category=_value(group, "x-powermta-bouncecategory"),
     )
+
+
+def _status(text: str) -> EnhancedStatus | None:
+    found = _STATUS.search(text)  # some write the whole reply there
+    return parse_status(found[0]) if found else None
 
 
 def _value(group: Header, name: str) -> str:
