@@ -228,8 +228,8 @@ async def test_I6_a_lease_that_was_lost_while_waiting_for_a_slot_sends_nothing(i
     (job,) = await delivery.claim(internet.ports, 10)
     internet.clock.advance(seconds=16 * 60)
     (other,) = await delivery.claim(internet.ports, 10)
-    assert None is await delivery.begin(internet.ports, job)
-    assert other.delivery.fence == (await delivery.begin(internet.ports, other)).delivery.fence
+    nothing, begun = await internet.ports.store.write(lambda tx: delivery.begin(tx, internet.ports, [job, other]))
+    assert (None, other.delivery.fence) == (nothing, begun.delivery.fence)
 
 
 async def test_I6_what_was_claimed_and_not_begun_when_the_server_died_is_sent_and_told_as_nothing_else(internet):
@@ -413,10 +413,10 @@ async def test_a_delivery_that_can_not_begin_for_want_of_disk_begins_when_there_
     monkeypatch.setattr(workers, "TROUBLE", 0.01)
     failures, begin = iter([StorageBusy(), StorageBusy()]), delivery.begin
 
-    async def stumble(ports: Ports, job: delivery.Job) -> delivery.Job | None:
+    async def stumble(*given):
         for failure in failures:
             raise failure
-        return await begin(ports, job)
+        return await begin(*given)
 
     monkeypatch.setattr(delivery, "begin", stumble)
     mail = send(internet, "bob@there.example")

@@ -22,6 +22,7 @@ from mailwright.core.errors import StorageBusy
 from mailwright.core.model import Event, Smarthost
 from mailwright.core.ports import Deferred, Host, Ports, Rejected, Report, Route, Topic, Unknown
 from mailwright.faults import Point, passes
+from mailwright.store.together import Together
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ PER_WEBHOOK = 4
 GATHER = 0.02  # seconds in which events gather before webhooks are told: one look serves many commits
 ROUTE_FRESH = 1000  # ms that a route which was found is taken for found: what a second brings goes one way
 ROUTES = 10_000  # of them in memory
+CROWDED = 0.05  # seconds between two looks at a queue whose head is for those that have no room
 IDLE = 5.0  # seconds a loop waits at most before it looks again
 CLOCK = 1.0  # seconds between two looks at the clock
 TWICE = 2  # looks after which no transaction is under way that had the time from before
@@ -99,6 +101,13 @@ class Deliveries:
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: Counter[str] = Counter()  # deliveries in memory, by recipient domain
         self._waiting: dict[str, tuple[asyncio.Task[None], delivery.Job]] = {}  # those that have no slot yet
+        self._begins: Together[delivery.Job, delivery.Job | None] = Together(
+            ports.store, lambda tx, jobs: delivery.begin(tx, ports, jobs)
+        )
+        self._records: Together[delivery.Ended, delivery.Step] = Together(
+            ports.store, lambda tx, ended: delivery.record(tx, ports, ended)
+        )
+        self._freed = asyncio.Event()  # a destination has room again that had none
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop`; then put back what was not begun, and let what is being handed over end."""
@@ -125,10 +134,15 @@ class Deliveries:
     async def _turn(self, stop: asyncio.Event) -> None:
         store = self._ports.store
         seen = store.version(Topic.QUEUE)
+        self._freed.clear()
+        if len(self._tasks) < IN_FLIGHT and await self._claim():
+            return
         due = await store.read(lambda tx: tx.queue.next_due())
-        pause = IDLE if due is None else min(IDLE, max(0.02, (due - self._ports.clock.now()) / 1000))
-        if len(self._tasks) >= IN_FLIGHT or pause > 0.02 or not await self._claim():
+        pause = IDLE if due is None else min(IDLE, (due - self._ports.clock.now()) / 1000)
+        if pause > 0:
             await _until(stop, store.wait(Topic.QUEUE, seen, pause))
+        else:  # what is due is for those that have no room: news of the queue would only have it looked through again
+            await _until(stop, _set(self._freed), asyncio.sleep(CROWDED))
 
     async def _claim(self) -> int:
         busy = [name for name in self._held if self._room(name) <= 0]
@@ -146,12 +160,15 @@ class Deliveries:
         self._held[domain] -= 1
         if not self._held[domain]:
             del self._held[domain]
+        if self._room(domain) > 0:
+            self._freed.set()
 
     def _room(self, domain: str) -> int:
         key = self._domains.get(domain)
         destination = self._destinations[key] if key is not None else Destination()
         # Those that were claimed and have not found their destination yet count as well.
-        return min(destination.room, 2 * destination.pace.slots - self._held[domain])
+        room = min(destination.room, 2 * destination.pace.slots - self._held[domain])
+        return room if 2 * room >= destination.pace.slots else 0  # a claim is worth it for several
 
     async def _deliver(self, job: delivery.Job) -> None:
         key, route = await self._routed(job)
@@ -182,7 +199,7 @@ class Deliveries:
     async def _begin(self, job: delivery.Job) -> delivery.Job | None:
         while True:  # nobody was dialled yet: when the disk is well again it goes on, and need not wait for its lease to end
             with suppress(StorageBusy):
-                return await delivery.begin(self._ports, job)
+                return await self._begins.write(job)
             await asyncio.sleep(TROUBLE)
 
     async def _routed(self, job: delivery.Job) -> tuple[str, Route | Deferred | Rejected]:
@@ -210,9 +227,10 @@ class Deliveries:
             return Report((BROKEN,), ()), b""
 
     async def _record(self, job: delivery.Job, report: Report, prefix: bytes) -> None:
+        ended = delivery.Ended(job, report, prefix, self._chance.random())
         while True:  # what was delivered must not be forgotten: wait for the disk rather than send again
             with suppress(StorageBusy):
-                step = await delivery.record(self._ports, job, report, prefix, self._chance.random())
+                step = await self._records.write(ended)
                 break
             await asyncio.sleep(TROUBLE)
         log.info(

@@ -22,8 +22,12 @@ def claim(internet, *busy: str):
 
 def begin(internet):
     """Claim what is due and begin it; the jobs."""
-    jobs = [internet.do(delivery.begin(internet.ports, job)) for job in claim(internet)]
-    return [job for job in jobs if job is not None]
+    return [job for job in begun(internet, *claim(internet)) if job is not None]
+
+
+def begun(internet, *jobs):
+    """What was claimed, begun; None for what somebody else has by now."""
+    return internet.write(lambda tx: delivery.begin(tx, internet.ports, jobs))
 
 
 def route_of(internet, job, local: Host | None = None):
@@ -31,7 +35,12 @@ def route_of(internet, job, local: Host | None = None):
 
 
 def record(internet, job, outcome, **report):
-    return internet.do(delivery.record(internet.ports, job, Report((outcome,), (), **report), b"", 0.5))
+    (step,) = recorded(internet, delivery.Ended(job, Report((outcome,), (), **report), b"", 0.5))
+    return step
+
+
+def recorded(internet, *ended):
+    return internet.write(lambda tx: delivery.record(tx, internet.ports, ended))
 
 
 def row_of(sent, address: str = BOB):

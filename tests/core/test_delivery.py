@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from delivering import BOB, FINE, HOUR, MINUTE, begin, claim, record, row_of, send, told
+from delivering import BOB, FINE, HOUR, MINUTE, begin, begun, claim, record, row_of, send, told
 
 from mailwright.core import delivery, mailboxes, suppression
 from mailwright.core.delivery import LEASE, PAUSED_FOR
@@ -27,12 +27,12 @@ def test_before_anybody_dials_the_attempt_and_the_next_time_stand_in_the_store(i
     sent = send(internet)
     claimed = claim(internet)[0]
     internet.clock.advance(10 * MINUTE)
-    job = internet.do(delivery.begin(internet.ports, claimed))
+    (job,) = begun(internet, claimed)
     row = row_of(sent)
     assert (internet.clock.now() + LEASE, 1, 1) == (row.due_at, row.attempts, row.fence)
-    (begun,) = sent.attempts
-    assert (None, None, 1, row.id) == (begun.outcome, begun.finished_at, begun.number, begun.delivery_id)
-    assert (row, begun, internet.clock.now()) == (job.delivery, job.attempt, begun.started_at)
+    (attempt,) = sent.attempts
+    assert (None, None, 1, row.id) == (attempt.outcome, attempt.finished_at, attempt.number, attempt.delivery_id)
+    assert (row, attempt, internet.clock.now()) == (job.delivery, job.attempt, attempt.started_at)
 
 
 def test_what_somebody_else_has_by_now_is_not_begun(internet):
@@ -40,8 +40,8 @@ def test_what_somebody_else_has_by_now_is_not_begun(internet):
     (late,) = claim(internet)
     internet.clock.advance(LEASE)
     (job,) = claim(internet)
-    assert None is internet.do(delivery.begin(internet.ports, late))
-    assert job.delivery.id == internet.do(delivery.begin(internet.ports, job)).delivery.id
+    nothing, ours = begun(internet, late, job)
+    assert (None, job.delivery.id) == (nothing, ours.delivery.id)
     assert 1 == len(sent.attempts)
 
 
@@ -49,7 +49,7 @@ def test_what_was_cancelled_before_it_began_is_not_begun(internet):
     sent = send(internet)
     (job,) = claim(internet)
     sent.cancel()
-    assert (None, []) == (internet.do(delivery.begin(internet.ports, job)), sent.attempts)
+    assert ([None], []) == (begun(internet, job), sent.attempts)
 
 
 def test_no_more_of_a_domain_is_claimed_than_there_is_room_for(internet):

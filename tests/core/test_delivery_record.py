@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from delivering import BOB, CAROL, LOST, MINUTE, row_of, send, told
+from delivering import BOB, CAROL, LOST, MINUTE, begun, row_of, send, told
 
 from mailwright.core import delivery, suppression
 from mailwright.core.errors import NotPending
@@ -175,7 +175,7 @@ def test_I2_whatever_happens_every_delivery_ends_once_and_its_end_is_told(intern
         if chance.random() < 0.3:
             for job in internet.do(delivery.claim(internet.ports, 1, ())):  # by a worker that dies, before or after it began
                 if chance.random() < 0.7:
-                    internet.do(delivery.begin(internet.ports, job))
+                    begun(internet, job)
         else:
             internet.run()
         if chance.random() < 0.05:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from core.delivering import begin, record, send
+from core.delivering import begin, begun, record, send
 
 from mailwright.core import delivery, suppression, timeline
 from mailwright.core.errors import NotFound
 from mailwright.core.events import EventType
-from mailwright.core.ports import Deferred, Delivered, Report
+from mailwright.core.ports import Deferred, Delivered
 from mailwright.core.timeline import FROM_EVENTS, OUTCOMES, TLS_POLICY, Stage
 
 BOB = "bob@there.example"
@@ -127,12 +127,12 @@ def test_an_attempt_that_is_under_way(internet):
     internet.person(BOB)
     sent = internet.agent("ada").send(to=BOB, subject="Tea?")
     (claimed,) = internet.do(delivery.claim(internet.ports, 10))
-    job = internet.do(delivery.begin(internet.ports, claimed))
-    begun = internet.clock.now()
+    (job,) = begun(internet, claimed)
+    started = internet.clock.now()
     assert ("delivery", "running", "attempt_under_way") == lines(sent)[-1]
     internet.clock.advance(seconds=90)
-    internet.do(delivery.record(internet.ports, job, Report((Delivered(250, None, "ok"),), ()), b"", 0.5))
-    running, delivered = begun, sent.timeline()[-1].at
+    record(internet, job, Delivered(250, None, "ok"))
+    running, delivered = started, sent.timeline()[-1].at
     assert (90_000, ("delivery", "delivered", "accepted_by_receiver")) == (delivered - running, lines(sent)[-1])
 
 

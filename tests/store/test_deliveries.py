@@ -60,12 +60,12 @@ async def test_a_lease_is_renewed_by_whoever_holds_it_and_still_released_with_th
 
 async def test_a_claimed_row_is_held_until_its_fence_moves_on(store: Store) -> None:
     await queued(store, DELIVERY)
-    assert not await asking(store, lambda tx: tx.queue.holds(DELIVERY))
+    assert [False] == await asking(store, lambda tx: tx.queue.held([DELIVERY]))
     (row,) = await claimed(store)
-    assert await asking(store, lambda tx: tx.queue.holds(row))
-    assert not await asking(store, lambda tx: tx.queue.holds(replace(row, tenant_id=THEIRS)))
+    others = [replace(row, id="dlv_none"), replace(row, tenant_id=THEIRS), replace(row, fence=row.fence - 1)]
+    assert [True, False, False, False] == await asking(store, lambda tx: tx.queue.held([row, *others]))
     await store.write(lambda tx: tx.queue.put(row))
-    assert not await asking(store, lambda tx: tx.queue.holds(row))
+    assert [False] == await asking(store, lambda tx: tx.queue.held([row]))
 
 
 async def test_the_states_of_a_messages_deliveries_are_told_each_once(store: Store) -> None:
@@ -230,6 +230,6 @@ async def test_another_tenants_queue_is_as_good_as_empty(store: Store) -> None:
     (row,) = await claimed(store)
     assert THEIRS == row.tenant_id
     mistaken = replace(row, tenant_id=OURS)
-    assert await asking(store, lambda tx: tx.queue.holds(mistaken)) is False
+    assert [False] == await asking(store, lambda tx: tx.queue.held([mistaken]))
     assert await store.write(lambda tx: tx.queue.renew(mistaken, START + 9)) is False
     assert await store.write(lambda tx: tx.queue.renew(row, START + 9)) is True

@@ -33,6 +33,15 @@ async def test_a_message_comes_back_as_it_was_added(store: Store) -> None:
         await adding(store, "messages", MESSAGE)
 
 
+async def test_several_are_found_at_once_and_those_of_others_are_not(store: Store) -> None:
+    rows = messages(3)
+    for row in (*rows, replace(MESSAGE, id="msg_9", tenant_id=THEIRS)):
+        await adding(store, "messages", row)
+    found = await asking(store, lambda tx: tx.messages.several(OURS, [rows[0].id, rows[2].id, "msg_9", "msg_none"]))
+    assert {rows[0].id: rows[0], rows[2].id: rows[2]} == {row.id: row for row in found}
+    assert [] == await asking(store, lambda tx: tx.messages.several(OURS, []))
+
+
 async def test_a_put_replaces_everything(store: Store) -> None:
     await adding(store, "messages", MESSAGE)
     changed = replace(

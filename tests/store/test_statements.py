@@ -76,6 +76,7 @@ ACROSS_TENANTS = {
     "deliveries.due": "the queue is worked for all tenants",
     "deliveries.due_elsewhere": "the queue is worked for all tenants",
     "deliveries.claim": "the queue is worked for all tenants",
+    "deliveries.held": "what comes back is compared with rows that name their tenant",
     "deliveries.next_due": "the queue is worked for all tenants",
     "deliveries.newest": "the queue is worked for all tenants",
     "deliveries.catch_up": "the queue is worked for all tenants",

@@ -50,7 +50,7 @@ REFUSED = replace(example.ENTRY, index=1, action="request.refused", actor="key_1
 BOUNDS = {
     "limit": 9, "before_at": ENDLESS, "before_seq": ENDLESS, "until": ENDLESS, "since": -1, "after_seq": -1, "cursor": 0,
     "types": "[]", "label": "garden party", "seq": 1, "match": f'"{OURS}" AND "tea"', "addresses": '["bob@there.example"]',
-    "lease_until": START, "now": START - 1, "key": "k",
+    "lease_until": START, "now": START - 1, "key": "k", "ids": f'["{example.MESSAGE.id}"]',
 }  # fmt: skip
 PLACES = {"audit": -1, "messages": 0}  # of `after`: everywhere else it is an id
 INSTEAD = {"messages.show": {"status": "flagged"}, "audit.refusals": {"actor": "key_1"}}

@@ -89,8 +89,8 @@ async def claim(
 
     async def script(tx: Tx) -> list[Job]:
         now = ports.clock.now()
-        seen = _Seen({}, {}, {}, {})
         rows = await tx.queue.claim(now, now + LEASE, limit, busy_domains, room)
+        seen = await _seen(tx, rows)
         return [job for row in rows if (job := await _look(tx, ports, row, seen))]
 
     return await ports.store.write(script)
@@ -102,27 +102,43 @@ def _unbegun(row: Delivery, due_at: int) -> Delivery:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one claim has read already: a hundred recipients share a message, a mailbox and a domain."""
+    """What one claim reads once: all its messages, who is suppressed, and what many of its deliveries share."""
 
-    messages: dict[str, Message | None]
-    mailboxes: dict[str, Mailbox | None]
-    domains: dict[str, Domain | None]
-    agents: dict[str, Agent | None]
+    messages: dict[str, Message]
+    suppressed: frozenset[tuple[str, str]]  # tenant, recipient
+    mailboxes: dict[str, Mailbox | None] = field(default_factory=dict)
+    domains: dict[str, Domain | None] = field(default_factory=dict)
+    agents: dict[str, Agent | None] = field(default_factory=dict)
+    there: dict[str, Domain | None] = field(default_factory=dict)  # recipients' domains that are on this server
 
     async def of(self, tx: Tx, row: Delivery) -> tuple[Message | None, Mailbox | None, Domain | None]:
-        if row.message_id not in self.messages:
-            self.messages[row.message_id] = await tx.messages.get(row.tenant_id, row.message_id)
         if row.mailbox_id not in self.mailboxes:
             self.mailboxes[row.mailbox_id] = await tx.mailboxes.get(row.tenant_id, row.mailbox_id)
         mailbox = self.mailboxes[row.mailbox_id]
         if mailbox is not None and mailbox.domain_id not in self.domains:
             self.domains[mailbox.domain_id] = await tx.domains.get(row.tenant_id, mailbox.domain_id)
-        return self.messages[row.message_id], mailbox, self.domains[mailbox.domain_id] if mailbox else None
+        return self.messages.get(row.message_id), mailbox, self.domains[mailbox.domain_id] if mailbox else None
 
     async def agent_of(self, tx: Tx, mailbox: Mailbox) -> Agent | None:
         if mailbox.agent_id not in self.agents:
             self.agents[mailbox.agent_id] = await tx.agents.get(mailbox.tenant_id, mailbox.agent_id)
         return self.agents[mailbox.agent_id]
+
+    async def domain_there(self, tx: Tx, name: str) -> Domain | None:
+        if name not in self.there:
+            self.there[name] = await tx.domains.by_name(name)
+        return self.there[name]
+
+
+async def _seen(tx: Tx, rows: Sequence[Delivery]) -> _Seen:
+    messages: dict[str, Message] = {}
+    suppressed: set[tuple[str, str]] = set()
+    for tenant_id in {row.tenant_id for row in rows}:
+        own = [row for row in rows if row.tenant_id == tenant_id]
+        messages |= {one.id: one for one in await tx.messages.several(tenant_id, list({row.message_id for row in own}))}
+        listed = await suppression.suppressed(tx, tenant_id, [row.recipient for row in own])
+        suppressed |= {(tenant_id, recipient) for recipient in listed}
+    return _Seen(messages, frozenset(suppressed))
 
 
 async def _look(tx: Tx, ports: Ports, row: Delivery, seen: _Seen) -> Job | None:
@@ -140,12 +156,12 @@ async def _look(tx: Tx, ports: Ports, row: Delivery, seen: _Seen) -> Job | None:
     if mailbox.status is not Active.ACTIVE or MODES[mailbox.oversight_mode][1] is Outbound.REFUSE:
         await tx.queue.finish(_unbegun(row, now + PAUSED_FOR))
         return None
-    if await suppression.suppressed(tx, row.tenant_id, (row.recipient,)):
+    if (row.tenant_id, row.recipient) in seen.suppressed:
         await _leave_out(tx, ports, row, message)
         return None
     approval = await tx.approvals.get(row.tenant_id, message.approval_id) if message.approval_id else None
     attempt = Attempt(ports.ids.new("att"), row.tenant_id, row.id, row.message_id, row.attempts, now)
-    there = await tx.domains.by_name(row.domain)
+    there = await seen.domain_there(tx, row.domain)
     # S26: that somebody added a domain here does not bring its mail here; that its records lead here does.
     local = there is not None and there.status is Alignment.ALIGNED
     agent = await seen.agent_of(tx, mailbox)
@@ -198,20 +214,22 @@ async def _died(tx: Tx, ports: Ports, row: Delivery, message: Message, mailbox: 
     return ends
 
 
-async def begin(ports: Ports, job: Job) -> Job | None:
-    """Write that the attempt begins, with a lease of full length; None where the lease was lost: somebody else has it."""
+async def begin(tx: Tx, ports: Ports, jobs: Sequence[Job]) -> list[Job | None]:
+    """Write that these attempts begin, with leases of full length; None where one was lost: somebody else has it."""
     now = ports.clock.now()
-    fresh, lease_until = now + LEASE - job.delivery.due_at <= FRESH, now + LEASE
-    delivery = job.delivery if fresh else replace(job.delivery, due_at=lease_until)
-    begun = replace(job.attempt, started_at=now)
+    held = await tx.queue.held([job.delivery for job in jobs])
+    begun = [await _begun(tx, job, now) if ours else None for job, ours in zip(jobs, held, strict=True)]
+    await tx.queue.start_attempts([job.attempt for job in begun if job is not None])
+    return begun
 
-    async def script(tx: Tx) -> Job | None:
-        if not await (tx.queue.holds(delivery) if fresh else tx.queue.renew(delivery, lease_until)):
-            return None
-        await tx.queue.start_attempts([begun])
-        return replace(job, delivery=delivery, attempt=begun, raw=await tx.blobs.read(job.message.blob_id))
 
-    return await ports.store.write(script)
+async def _begun(tx: Tx, job: Job, now: int) -> Job:
+    delivery, lease_until = job.delivery, now + LEASE
+    if lease_until - delivery.due_at > FRESH:
+        delivery = replace(delivery, due_at=lease_until)
+        await tx.queue.renew(delivery, lease_until)
+    attempt = replace(job.attempt, started_at=now)
+    return replace(job, delivery=delivery, attempt=attempt, raw=await tx.blobs.read(job.message.blob_id))
 
 
 async def put_back(ports: Ports, job: Job) -> None:
@@ -396,12 +414,26 @@ def dead_address(code: int | None, enhanced: str | None) -> bool:
     return subject in ("1.1", "1.2", "1.3", "1.6", "1.10", "2.1") and (code is None or 500 <= code < 600)
 
 
-async def record(ports: Ports, job: Job, report: Report, prefix: bytes, spread: float) -> Step:
-    """Write what became of an attempt, unless the lease was lost meanwhile."""
-    now = ports.clock.now()
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that ended: what came of it, the fields that were put on top, and what spreads the next try."""
+
+    job: Job
+    report: Report
+    prefix: bytes
+    spread: float
+
+
+async def record(tx: Tx, ports: Ports, ended: Sequence[Ended]) -> list[Step]:
+    """Write what became of attempts, each unless its lease was lost meanwhile."""
+    return [await _record(tx, ports, one) for one in ended]
+
+
+async def _record(tx: Tx, ports: Ports, ended: Ended) -> Step:
+    job, report, now = ended.job, ended.report, ports.clock.now()
     outcome = report.outcomes[0]
     row = replace(job.delivery, mx=report.host)
-    step = decide(row, outcome, at_most_once=job.mailbox.at_most_once, now=now, spread=spread)
+    step = decide(row, outcome, at_most_once=job.mailbox.at_most_once, now=now, spread=ended.spread)
     if step.event is EventType.MESSAGE_DELIVERED and job.domain.smarthost is not None and not job.local:
         step = replace(step, event=EventType.MESSAGE_SENT)  # by the smarthost's word, not the receiver's
     done = replace(
@@ -415,20 +447,15 @@ async def record(ports: Ports, job: Job, report: Report, prefix: bytes, spread: 
         enhanced=step.row.enhanced,
         text=step.row.text,
         transcript=report.transcript,
-        signature=prefix,
+        signature=ended.prefix,
     )
-
-    async def script(tx: Tx) -> None:
-        stands = await tx.queue.finish(step.row) or await _stands(tx, step.row, done)
-        await tx.queue.finish_attempt(done)
-        if not stands:
-            return
+    stands = await tx.queue.finish(step.row) or await _stands(tx, step.row, done)
+    await tx.queue.finish_attempt(done)
+    if stands:
         await queueing.show_worst(tx, job.delivery.tenant_id, job.message.id)
         await _tell(tx, ports, job.message, done, step, job.mailbox)
         if step.suppress:
             await _suppress(tx, ports, job, step)
-
-    await ports.store.write(script)
     return step
 
 

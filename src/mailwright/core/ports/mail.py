@@ -33,6 +33,9 @@ class Messages(Table[Message], Protocol):
     async def of_thread(self, tenant_id: str, thread_id: str, limit: int) -> list[Message]:
         """Oldest first."""
 
+    async def several(self, tenant_id: str, ids: Sequence[str]) -> list[Message]:
+        """Those of the tenant, in any order."""
+
     async def show(self, tenant_id: str, id: str, status: MessageStatus) -> None:
         """Change the state alone; nothing happens where there is no such message."""
 
@@ -69,8 +72,8 @@ class Queue(Protocol):
     async def finish(self, row: Delivery) -> bool:
         """Write status, due_at and the last reply, unless the fence moved on: then False, and nothing is written."""
 
-    async def holds(self, row: Delivery) -> bool:
-        """Whether a claimed row is still whose it was: the fence did not move on."""
+    async def held(self, rows: Sequence[Delivery]) -> list[bool]:
+        """Of each claimed row whether it still is whose it was: the fence did not move on."""
 
     async def renew(self, row: Delivery, lease_until: int) -> bool:
         """Begin the lease of a claimed row anew; False, and nothing is written, where the fence moved on."""

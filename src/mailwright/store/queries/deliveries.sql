@@ -56,9 +56,9 @@ UPDATE deliveries SET {result} WHERE tenant_id = :tenant_id AND id = :id AND fen
 -- A person's word, or a bounce's: it counts more than whoever holds the row.
 UPDATE deliveries SET {result}, expires_at = :expires_at, fence = fence + 1 WHERE tenant_id = :tenant_id AND id = :id;
 
--- holds(tenant_id, id, fence)
--- Whether nobody else has taken the row since.
-SELECT 1 FROM deliveries WHERE tenant_id = :tenant_id AND id = :id AND fence = :fence AND leased = 1;
+-- held(ids)
+-- Those of some rows (a JSON list), of any tenant, that are taken, and their fences: they tell by whom.
+SELECT tenant_id, id, fence FROM deliveries WHERE id IN (SELECT value FROM json_each(:ids)) AND leased = 1;
 
 -- renew(tenant_id, id, lease_until, fence)
 -- The lease begins anew, unless somebody else has taken the row since.

@@ -4,6 +4,10 @@
 -- One message, for its own tenant.
 SELECT {columns} FROM messages WHERE tenant_id = :tenant_id AND id = :id;
 
+-- several(tenant_id, ids)
+-- Some messages (a JSON list) of one tenant.
+SELECT {columns} FROM messages WHERE id IN (SELECT value FROM json_each(:ids)) AND {ours};
+
 -- add({inserted})
 -- A new message; its seq, and no row where a unique value is taken.
 INSERT INTO messages ({inserted}) VALUES ({values}) ON CONFLICT DO NOTHING;

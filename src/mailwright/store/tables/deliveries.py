@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from mailwright.core.model import Attempt, Delivery, MessageStatus
+from mailwright.core.model import TERMINAL, Attempt, Delivery, MessageStatus
 from mailwright.core.ports import Taken, Topic
 from mailwright.store.database import Database, Found
 from mailwright.store.rows import ATTEMPT, DELIVERY, Value, to_json, words_to_json
@@ -72,11 +72,12 @@ class Deliveries:
     async def finish(self, row: Delivery) -> bool:
         """Write a result; False where the fence moved on."""
         values = (row.tenant_id, row.id, *_result(row), row.fence)
-        return await self._changed("finish", values)
+        return await self._changed("finish", row, values)
 
-    async def holds(self, row: Delivery) -> bool:
-        """Whether the fence stands where it did."""
-        return await self._db.one(_SQL["holds"], (row.tenant_id, row.id, row.fence)) is not None
+    async def held(self, rows: Sequence[Delivery]) -> list[bool]:
+        """Of each whether its fence stands where it did."""
+        found = set(await self._db.all(_SQL["held"], (words_to_json([row.id for row in rows]),)))
+        return [(row.tenant_id, row.id, row.fence) in found for row in rows]
 
     async def renew(self, row: Delivery, lease_until: int) -> bool:
         """Begin the lease anew; False where the fence moved on."""
@@ -84,11 +85,12 @@ class Deliveries:
 
     async def put(self, row: Delivery) -> None:
         """Write and raise the fence; raises KeyError where there is no such delivery."""
-        if not await self._changed("put", (row.tenant_id, row.id, *_result(row), row.expires_at)):
+        if not await self._changed("put", row, (row.tenant_id, row.id, *_result(row), row.expires_at)):
             raise KeyError(row.id)
 
-    async def _changed(self, name: str, values: tuple[Value, ...]) -> bool:
-        self._db.notes.topics.add(Topic.QUEUE)
+    async def _changed(self, name: str, row: Delivery, values: tuple[Value, ...]) -> bool:
+        if row.status not in TERMINAL:  # what is over brings nobody anything to do
+            self._db.notes.topics.add(Topic.QUEUE)
         return bool(await self._db.run(_SQL[name], values))
 
     async def next_due(self) -> int | None:

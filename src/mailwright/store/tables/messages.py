@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mailwright.core.model import Message, MessageStatus
 from mailwright.core.ports import MessageFilter, Taken
 from mailwright.store.database import Database
-from mailwright.store.rows import MESSAGE, matches, message_words, words_from_json, words_of
+from mailwright.store.rows import MESSAGE, matches, message_words, words_from_json, words_of, words_to_json
 from mailwright.store.statements import load
 from mailwright.store.tables.base import ENDLESS, Rows, placed
 
@@ -49,6 +49,10 @@ class Messages(Rows[Message]):
         new = (row.subject, row.header_from, row.to, row.cc, row.preview)
         if mailbox_id != row.mailbox_id or (subject, header_from, words_from_json(to), words_from_json(cc), preview) != new:
             self._db.notes.rewritten[seq] = _words(row)
+
+    async def several(self, tenant_id: str, ids: Sequence[str]) -> list[Message]:
+        """Those of the tenant."""
+        return await self._all("several", tenant_id, words_to_json(list(ids)))
 
     async def show(self, tenant_id: str, id: str, status: MessageStatus) -> None:
         """Change the state alone."""

@@ -69,6 +69,10 @@ class Messages(Table[Message]):
         ours = (row for row in self.rows if (row.tenant_id, row.mailbox_id) == (tenant_id, mailbox_id))
         return sum(row.created_at > after and row.forwarded_by is not None for row in ours)
 
+    async def several(self, tenant_id: str, ids: Sequence[str]) -> list[Message]:
+        """Those of the tenant."""
+        return [row for id in dict.fromkeys(ids) if (row := await self.get(tenant_id, id))]
+
     async def show(self, tenant_id: str, id: str, status: MessageStatus) -> None:
         """Change the state alone."""
         if row := await self.get(tenant_id, id):

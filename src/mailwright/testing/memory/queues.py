@@ -63,33 +63,40 @@ class Queue:
 
     async def finish(self, row: Delivery) -> bool:
         """Write a result; False where the fence moved on."""
-        self._journal.topics.add(Topic.QUEUE)
+        self._changes(row)
         before = self._of(row)
         if before is None or before.fence != row.fence:
             return False
         self._write(before, row, before.expires_at, before.fence)
         return True
 
-    async def holds(self, row: Delivery) -> bool:
-        """Whether the fence stands where it did."""
+    async def held(self, rows: Sequence[Delivery]) -> list[bool]:
+        """Of each whether its fence stands where it did."""
+        return [self._holds(row) for row in rows]
+
+    def _holds(self, row: Delivery) -> bool:
         before = self._of(row)
         return before is not None and before.fence == row.fence and bool(self._leased.get(row.id))
 
     async def renew(self, row: Delivery, lease_until: int) -> bool:
         """Begin the lease anew; False where the fence moved on."""
         before = self._of(row)
-        if before is None or not await self.holds(row):
+        if before is None or not self._holds(row):
             return False
         self._rows.set(row.id, replace(before, due_at=lease_until))
         return True
 
     async def put(self, row: Delivery) -> None:
         """Write and raise the fence; raises KeyError where there is no such delivery."""
-        self._journal.topics.add(Topic.QUEUE)
+        self._changes(row)
         before = self._of(row)
         if before is None:
             raise KeyError(row.id)
         self._write(before, row, row.expires_at, before.fence + 1)
+
+    def _changes(self, row: Delivery) -> None:
+        if row.status in OPEN:
+            self._journal.topics.add(Topic.QUEUE)
 
     def _of(self, row: Delivery) -> Delivery | None:
         before = self._rows.get(row.id)
