@@ -158,6 +158,7 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
         self._awake = asyncio.Event()
+        self._awake.set()
         self._rests = False
 
     def _new(self) -> Process:
@@ -177,7 +178,6 @@ class Pool:
     async def start(self) -> None:
         """Start all of them; raises OSError."""
         await asyncio.gather(*(process.start() for process in self.processes))
-        self._awake.set()
         self.spawn(self.watch())
 
     @property
