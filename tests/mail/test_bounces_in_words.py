@@ -97,6 +97,16 @@ def test_neither_the_words_of_an_address_nor_those_about_the_sender_condemn_a_re
     assert found in (expected, Class.POLICY)
 
 
+def test_a_warning_condemns_nobody_though_its_words_would() -> None:
+    found = _reading(
+        "Return-Path: <>\nFrom: MAILER-DAEMON@there.example\nSubject: Warning: message delayed 4 hours\n\n"
+        "Your message has not yet been delivered to:\n\n  bob@there.example\n    Delay reason: host not found\n"
+    )
+    assert [("bob@there.example", Class.SOFT, False)] == [
+        (one.address, one.explanation.bounce_class, one.final) for one in found.recipients
+    ]
+
+
 DSN = """From: mailer-daemon@there.example
 MIME-Version: 1.0
 Content-Type: multipart/report; report-type=delivery-status; boundary=b

@@ -41,6 +41,8 @@ def b_word(charset: str, data: bytes) -> str:
         ("KOI8-R", "koi8_r"),
         ("koi8-u", "koi8_u"),
         ("gb2312", "gb18030"),
+        ("x-euc-jp", "euc_jp"),
+        ("_iso-2022-jp$ESC", "iso2022_jp_ext"),
         ("GBK", "gb18030"),
         ("big5", "big5hkscs"),
         ("shift_jis", "cp932"),

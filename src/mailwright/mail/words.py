@@ -45,9 +45,11 @@ _MEANT = {
     "shift_jis": "cp932",
     "x_sjis": "cp932",
     "windows_31j": "cp932",
+    "x_euc_jp": "euc_jp",
     "iso2022_jp": "iso2022_jp_ext",
     "cp50220": "iso2022_jp_ext",
     "cp50221": "iso2022_jp_ext",
+    "iso_2022_jp_esc": "iso2022_jp_ext",  # "_iso-2022-jp$ESC" of old mail programs
     "utf_8_sig": "utf_8",
     "utf8mb4": "utf_8",
     "x_utf_8": "utf_8",

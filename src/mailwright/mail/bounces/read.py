@@ -84,12 +84,13 @@ def _of_recipient(one: RecipientStatus, reporting_mta: str, told: dict[str, str]
     hosts = [host for host in (one.remote_mta, reporting_mta, address.rpartition("@")[2]) if host]
     context = f"{one.category}\n{words}"
     explanation = explain(said, status, hosts, context=context, final=one.action is Action.FAILED)
-    waiting = one.action is Action.DELAYED
-    if waiting and explanation.bounce_class is Class.HARD:
-        explanation = replace(
-            explanation, bounce_class=Class.SOFT, action=Advice.RETRY, remedy="Nothing yet: it is being tried."
-        )
-    return Bounced(address, str(status or ""), said, explanation, final=not waiting)
+    return _bounced(address, status, said, explanation, waiting=one.action is Action.DELAYED)
+
+
+def _bounced(address: str, status: EnhancedStatus | None, said: str, found: Explanation, *, waiting: bool) -> Bounced:
+    if waiting and found.bounce_class is Class.HARD:
+        found = replace(found, bounce_class=Class.SOFT, action=Advice.RETRY, remedy="Nothing yet: it is being tried.")
+    return Bounced(address, str(status or ""), said, found, final=not waiting)
 
 
 def _in_mail(one: RecipientStatus) -> str:
@@ -145,7 +146,7 @@ def _returned_to(root: Part) -> list[str]:
 def _of_words(address: str, said: str, words: str) -> Bounced:
     status = _status_in(said)
     explanation = explain(said, status, [address.rpartition("@")[2]], context=words)
-    return Bounced(address, str(status or ""), said, explanation, final=not still_trying(words))
+    return _bounced(address, status, said, explanation, waiting=still_trying(words))
 
 
 def _attached_status(root: Part) -> tuple[RecipientStatus, ...]:
