@@ -59,6 +59,13 @@ def test_a_bounce_is_read_whoever_wrote_it(name: str, expected: str, message: st
     assert (name, Kind.BOUNCE, sorted(expected.split(", "))) == (name, found.kind, _told(found))
 
 
+@pytest.mark.parametrize(("name", "form"), [(name, form) for name, _, form in _cases("bounce-forms.txt")])
+def test_a_reply_means_the_same_whoever_reports_it(name: str, form: str) -> None:
+    replies = [(expected, text) for expected, text in _replies() if text.startswith("5") and "b.net" not in text][::4]
+    told = [(expected, text, _told(_reading(form.replace("{}", text)))) for expected, text in replies]
+    assert [] == [(name, text, found) for expected, text, found in told if found != [f"bob@there.example {expected}"]]
+
+
 @pytest.mark.parametrize(("name", "kinds", "message"), _cases("bounces-none.txt"), ids=lambda one: one[:20])
 def test_what_only_looks_like_a_bounce_condemns_nobody(name: str, kinds: str, message: str) -> None:
     found = _reading(message)
@@ -72,6 +79,8 @@ def test_what_only_looks_like_a_bounce_condemns_nobody(name: str, kinds: str, me
         (">>> RCPT To:<bob@there.example>\n<<< 550 no such user", True),
         ("said: 550 no such user (in reply to RCPT TO command)", True),
         ("SMTP error (state 14): 550 no such user", True),
+        ("--> RCPT To:<bob@there.example>\n<-- 550 no such user", True),
+        ("-------SMTP command\nRCPT", True),
         (">>> DATA\n<<< 550 no such user", False),
         (">>> MAIL From:<ada@agents.example>\n<<< 550 no such domain", False),
         ("said: 550 no such user (in reply to end of DATA command)", False),

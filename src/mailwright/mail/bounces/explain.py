@@ -38,7 +38,7 @@ _ABOUT_DOMAINS = re.compile(r"\b(?:host|domain|exchanger)\b|^5(?:21|56)\b", re.I
 _DURING_RCPT = re.compile(
     # Google's servers tell the step of the session as a number; PowerMTA tells what it takes the reply for.
     r">>> ?rcpt|(?:to|after|our) rcpt|<rcpt|rcpt_to|does not like recipient|no valid recipients"
-    r"|\(state 1[34]\b|^bad-(?:mailbox|domain)$",
+    r"|\brcpt to\b|smtp command\s{1,4}rcpt|\(state 1[34]\b|^bad-(?:mailbox|domain)$",
     re.IGNORECASE | re.MULTILINE,
 )
 _LOCAL_PART = re.compile(r"[^\s<>()\[\]:;,\"'@]{2,64}@")  # the words in an address say nothing: user-unknown@there.example

@@ -121,7 +121,7 @@ def _squeezed(said: str, address: str) -> str:
     text = after if len(after.strip()) > 3 else before
     reply = _REPLY.search(text) or _REPLY.search(said)
     if reply:
-        text = said[said.index(reply[1]) :]
+        text = said[said.index(reply[1]) :].partition("\n\n")[0]
         text = re.sub(r"^([45]\d\d)[ :-]{1,3}", r"\1 ", text)
     elif not _STATUS.search(text):
         text = said if len(text.strip()) < 20 else text
