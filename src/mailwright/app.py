@@ -195,7 +195,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     api_certificate = _api_certificate(config, smtp_certificate)
     settings = settings_of(config, secret=_secret(data / "return-path.secret"), public_url=public_url)
     poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
-    strain = Strain(_limits(config), data)
+    strain = Strain(_limits(config), data, nursery.living)
     carrier = await _carrier(config, settings, closing, nursery)
     sts = _sts(config, data, resolver)
     closing.append(sts.close)

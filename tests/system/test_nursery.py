@@ -15,6 +15,7 @@ import pytest
 from live.processes import alive, descendants
 
 from mailwright.system.nursery import Child, Nursery
+from mailwright.system.strain import memory_of_all
 
 HERE = Path(__file__).parent
 MODULE = "nursery_child"
@@ -40,6 +41,10 @@ async def born(nursery: Nursery) -> tuple[Child, socket.socket, list[int]]:
         child = await nursery.birth(MODULE, theirs)
     ours.settimeout(10)
     return child, ours, [int(word) for word in (await asyncio.to_thread(ours.recv, 100)).split()]
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 async def ends(child: Child) -> None:
@@ -99,6 +104,19 @@ async def test_a_nursery_that_was_killed_is_replaced_and_those_whom_it_bore_live
     await ends(child)
     other.close()
     await ends(second)
+
+
+async def test_the_memory_of_one_whose_nursery_was_killed_is_still_counted(nursery: Nursery) -> None:
+    child, line, said = await born(nursery)
+    os.kill(said[1], signal.SIGKILL)
+    async with asyncio.timeout(5):
+        while said[1] == parent(child.pid):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert [child.pid] == nursery.living()
+    assert memory_of_all(nursery.living()) > memory_of_all() + 2_000_000
+    line.close()
+    await ends(child)
+    assert [] == nursery.living()
 
 
 async def test_a_module_that_is_not_there_ends_the_nursery_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,11 @@ class Child:
         os.close(self._handle)
         self._gone.set()
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self._gone.is_set()
+
     def kill(self) -> None:
         """End it, whatever it is doing."""
         if not self._gone.is_set():
@@ -66,6 +71,7 @@ class Nursery:
         self._control: socket.socket | None = None
         self._pid = 0  # of a nursery that is our copy
         self._process: asyncio.subprocess.Process | None = None  # one that is not
+        self._born: tuple[Child, ...] = ()
         self._turn = asyncio.Lock()
         self._closed = False
 
@@ -116,7 +122,13 @@ class Nursery:
             raise ConnectionResetError("the nursery died")
         if not handles:
             raise OSError(said.decode("utf-8", "replace"))
-        return Child(int(said), handles[0])
+        child = Child(int(said), handles[0])
+        self._born = (*(one for one in self._born if not one.over), child)
+        return child
+
+    def living(self) -> list[int]:
+        """The numbers of those that were born here and live, also of those whose nursery died: they are nobody's below us."""
+        return [one.pid for one in self._born if not one.over]
 
     async def _another(self) -> socket.socket:
         ours, theirs = _pair()

@@ -11,7 +11,7 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -44,6 +44,7 @@ class Strain:
 
     limits: Limits
     data: Path
+    beside: Callable[[], Iterable[int]] = tuple  # processes of ours that may no longer stand below this one
     memory: int = 0
     free_disk: int = 0
     store_seconds: float = 0.0
@@ -58,7 +59,7 @@ class Strain:
     def look(self) -> None:
         """Measure."""
         limits = self.limits
-        self.memory = memory_of_all()
+        self.memory = memory_of_all(self.beside())
         self.free_disk = shutil.disk_usage(self.data).free
         waited = self.store_seconds if self._asked_at is None else max(self.store_seconds, monotonic() - self._asked_at)
         beyond = {
@@ -98,9 +99,9 @@ async def watch(strain: Strain, probe: Callable[[], Awaitable[object]], stop: as
         asking.cancel()
 
 
-def memory_of_all() -> int:
-    """Bytes that this process and those below it hold in memory; a page that they share counts once."""
-    return sum(map(_held, [os.getpid(), *_below(os.getpid())]))
+def memory_of_all(beside: Iterable[int] = ()) -> int:
+    """Bytes that this process, those below it and those beside it hold in memory; a page that they share counts once."""
+    return sum(map(_held, {os.getpid(), *_below(os.getpid()), *beside}))
 
 
 def _held(pid: int) -> int:
