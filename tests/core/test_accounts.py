@@ -280,6 +280,15 @@ def test_a_list_is_narrowed_to_what_the_caller_may_see(internet):
             narrowed(internet, by, eve.id)
 
 
+def test_s26_where_no_mailbox_is_left_nothing_is_listed(internet):
+    ada, eve = internet.agent("ada").mailbox, internet.agent("eve").mailbox
+    internet.write(lambda tx: mailboxes.remove(tx, internet.ports, internet.home.operator, ada.id))
+    for bound in ({"mailbox_id": ada.id}, {"agent_id": ada.agent_id}, {"mailbox_id": eve.id, "agent_id": ada.agent_id}):
+        for asked in (None, ada.id, eve.id):
+            with pytest.raises(NotFound):
+                narrowed(internet, caller(internet, Role.AGENT, **bound), asked)
+
+
 def test_an_agent_with_several_mailboxes_names_one(internet):
     ada = internet.agent("ada").mailbox
     wanted = mailboxes.NewMailbox("ada2@agents.example", agent_id=ada.agent_id)

@@ -57,6 +57,7 @@ BEYOND_A_MAILBOX = frozenset(
     {
         Permission.TENANTS_MANAGE,
         Permission.KEYS_MANAGE,
+        Permission.DOMAINS_READ,  # reports of receivers stand there too
         Permission.DOMAINS_MANAGE,
         Permission.AGENTS_MANAGE,
         Permission.MAILBOXES_MANAGE,
@@ -101,13 +102,16 @@ async def mailbox_of(tx: Tx, caller: Caller, mailbox_id: str) -> Mailbox:
 
 async def visible_mailboxes(ports: Ports, caller: Caller) -> frozenset[str] | None:
     """The ids of all mailboxes a bound caller may see; None for a caller who may see every one of the tenant."""
-    if caller.mailbox_id is not None:
-        return frozenset({caller.mailbox_id})
-    agent_id = caller.agent_id
-    if agent_id is None:
+    if not caller.bound:
         return None
-    found = await ports.store.read(lambda tx: tx.mailboxes.of_agent(caller.tenant_id, agent_id))
-    return frozenset(mailbox.id for mailbox in found)
+    mailbox_id, agent_id = caller.mailbox_id, caller.agent_id
+
+    async def script(tx: Tx) -> list[Mailbox]:
+        if mailbox_id is not None:
+            return [one] if (one := await tx.mailboxes.get(caller.tenant_id, mailbox_id)) else []
+        return await tx.mailboxes.of_agent(caller.tenant_id, agent_id) if agent_id is not None else []
+
+    return frozenset(mailbox.id for mailbox in await ports.store.read(script) if owns(caller, mailbox))
 
 
 async def scope(ports: Ports, caller: Caller, mailbox_id: str | None) -> str | None:
@@ -115,6 +119,8 @@ async def scope(ports: Ports, caller: Caller, mailbox_id: str | None) -> str | N
     visible = await visible_mailboxes(ports, caller)
     if visible is None:
         return mailbox_id
+    if not visible:
+        raise NotFound("The mailbox of this key is gone, or its agent has none.")
     if mailbox_id is None and len(visible) == 1:
         return next(iter(visible))
     if mailbox_id is None:
