@@ -78,6 +78,18 @@ def test_a_report_that_only_its_content_tells_of_is_kept_too(internet):
     assert ["r-1"] == [row.report_id for row in listed(internet)]
 
 
+def test_s12_of_a_report_that_unpacks_to_megabytes_as_much_is_kept_as_fits(internet):
+    head, _, rest = DMARC.format(domain="agents.example", id="r-1").partition("<record>")
+    row, _, _ = ("<record>" + rest).partition("<auth_results/>")
+    signed = "".join(f"<dkim><domain>{'x' * 900}{n}.example</domain><result>pass</result></dkim>" for n in range(50))
+    many = f"{row}<auth_results>{signed}</auth_results></record>" * 100
+    packed = message("agents.example", f"{head}{many}</feedback>".encode(), "application/gzip")
+    internet.inject(packed, to=internet.agent("ada").address)
+    (kept,) = listed(internet)
+    assert len(json.dumps(kept.content)) <= reports.KEPT_OCTETS
+    assert (True, 700, 3) == (kept.content["truncated"], kept.content["messages"], len(kept.content["records"]))
+
+
 def test_what_is_sent_again_is_kept_once(internet):
     ada = internet.agent("ada")
     for raw in (dmarc(), dmarc(), dmarc(id="r-2")):

@@ -6,6 +6,8 @@ says which domain vouches for the message, and changes nothing by itself. Not he
 
 from __future__ import annotations
 
+import msgspec
+
 from mailwright.core import audit
 from mailwright.core.accounts import system
 from mailwright.core.events import EventType, publish
@@ -15,13 +17,20 @@ from mailwright.mail import mime
 from mailwright.mailauth.reports import Unreadable, read_report, summary
 
 KEPT_ROWS = 200  # of a report; the message has all of them
+KEPT_OCTETS = 256 * 1024  # as JSON: what is packed into some hundred KB may be 25 MB (S12)
 _COUNTS = ("messages", "passed", "sessions", "failed")
 
 
 def read(root: mime.Part) -> Json | None:
     """The report that a message brings; None where it brings none that can be read."""
     found = read_report(root)
-    return None if found is None or isinstance(found, Unreadable) else summary(found, KEPT_ROWS)
+    if found is None or isinstance(found, Unreadable):
+        return None
+    told, rows = summary(found, KEPT_ROWS), KEPT_ROWS
+    while len(msgspec.json.encode(told)) > KEPT_OCTETS and rows:
+        rows //= 2
+        told = summary(found, rows)
+    return told
 
 
 async def take(tx: Tx, ports: Ports, mailbox: Mailbox, message_id: str, told: Json, verified_domain: str | None) -> None:
