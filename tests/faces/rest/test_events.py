@@ -392,6 +392,14 @@ async def test_a_stream_ends_when_its_key_does(world):
             await asyncio.wait_for(anext(events), 5)
 
 
+async def test_a_stream_ends_when_the_mailbox_of_its_key_is_gone(world):
+    async with served(world) as server, stream(world, f"{server}/v1/events/stream", "agent") as events:
+        await take(events, 1)
+        await world.call("DELETE", f"/v1/mailboxes/{world.ours.mailbox.id}")
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(anext(events), 5)
+
+
 async def test_a_server_that_is_told_to_stop_ends_its_streams_and_stops(world):
     config = uvicorn.Config(world.app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", ws="none")
     server = uvicorn.Server(config)

@@ -75,6 +75,7 @@ async def _chunks(
         if loop.time() - checked >= bell.pace.recheck:
             try:
                 await still_allowed()
+                await scope(ports, what.caller, what.mailbox_id)  # its mailbox may be gone
             except Refusal:
                 return
             checked = loop.time()
