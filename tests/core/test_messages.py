@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailwright.core import mailboxes, messages
+from mailwright.core import mailboxes, messages, threads
 from mailwright.core.accounts import NewKey
 from mailwright.core.errors import InvalidInput, MissingPermission, NotFound
 from mailwright.core.messages import checked_labels
@@ -169,6 +169,17 @@ def test_what_is_withheld_leaves_no_gap_that_looks_like_the_end(internet):
     first = internet.do(messages.page(internet.ports, ada.caller, MessageFilter(), None, 1))
     assert ["m4"] == [message.subject for message in first]
     assert ["m0"] == page(internet, ada.caller, before=first[0].id, limit=5)
+
+
+def test_s12_however_much_is_withheld_few_looks_find_what_is_not(internet, monkeypatch):
+    ada = got(internet, *(f"m{n}" for n in range(40)), mode="gated_all")
+    internet.approver().approve(internet.approver().pending()[0])
+    looks, browse = [], internet.ports.store.browse
+    monkeypatch.setattr(internet.ports.store, "browse", lambda script: looks.append(1) or browse(script))
+    assert ["m0"] == page(internet, ada.caller, limit=1)
+    messages_looks = len(looks)
+    internet.do(threads.page(internet.ports, ada.caller, None, None, 1))
+    assert (6, 6) == (messages_looks, len(looks) - messages_looks)
 
 
 # --- lists --------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from mailwright.mailauth import authres
 
 MAX_TEXT = 1024 * 1024  # characters of text or HTML given out in one message
 MAX_LABELS = 50
+LOOK = 1000  # rows that are looked at once at most, where many are withheld: anybody may write to a mailbox
 ASIDE = 256 * 1024  # bytes: a longer message is taken apart where it holds up nobody (S12)
 
 
@@ -101,13 +102,14 @@ async def page(ports: Ports, caller: Caller, narrow: MessageFilter, before_id: s
     """Messages that the caller may see, newest first."""
     narrow = replace(narrow, mailbox_id=await scope(ports, caller, narrow.mailbox_id))
     shown: list[Message] = []
+    look = limit
     while len(shown) < limit:  # what is withheld leaves gaps, which must not look like the end
-        page = functools.partial(_page, caller=caller, narrow=narrow, before_id=before_id, limit=limit)
+        page = functools.partial(_page, caller=caller, narrow=narrow, before_id=before_id, limit=look)
         found = await ports.store.browse(page)
         shown += [message for message in found if not withheld(caller, message)]
-        if len(found) < limit:
+        if len(found) < look:
             break
-        before_id = found[-1].id
+        before_id, look = found[-1].id, min(2 * look, LOOK)
     return shown[:limit]
 
 

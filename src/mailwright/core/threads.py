@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from mailwright.core.accounts import owns, scope
 from mailwright.core.errors import NotFound
-from mailwright.core.messages import kept_apart, withheld
+from mailwright.core.messages import LOOK, kept_apart, withheld
 from mailwright.core.model import Caller, Mailbox, Message, Thread
 from mailwright.core.ports import Ports, Tx, place
 from mailwright.mail.address import parse_address_list
@@ -132,12 +132,13 @@ async def page(ports: Ports, caller: Caller, mailbox_id: str | None, before_id: 
     """Threads that the caller may see, the latest activity first."""
     narrow = await scope(ports, caller, mailbox_id)
     shown: list[Thread] = []
+    look = limit
     while len(shown) < limit:  # what is hidden leaves gaps, which must not look like the end
-        found = await ports.store.browse(functools.partial(_page, caller=caller, narrow=narrow, before=before_id, limit=limit))
+        found = await ports.store.browse(functools.partial(_page, caller=caller, narrow=narrow, before=before_id, limit=look))
         shown += [thread for thread in found if not _hidden(caller, thread)]
-        if len(found) < limit:
+        if len(found) < look:
             break
-        before_id = place(found[-1].last_at, found[-1].id)
+        before_id, look = place(found[-1].last_at, found[-1].id), min(2 * look, LOOK)
     return shown[:limit]
 
 
