@@ -346,7 +346,7 @@ async def test_a_new_certificate_is_taken_when_somebody_says_so(world: World, tm
                 path.write_bytes(content.ljust(4000, b"\n"))
                 os.utime(path, (1, 1))
             shown.append(ssl.PEM_cert_to_DER_cert(pair[0].decode()))
-            if smtpd.ready:
+            if len(shown) > 1:
                 assert smtpd.renew(anyway=True)
             else:
                 await smtpd.start()
