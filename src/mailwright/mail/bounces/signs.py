@@ -64,6 +64,7 @@ _AWAY = re.compile(
 )
 
 
+_ANSWERED = re.compile(r"(?:re|aw|antw|sv|fwd?|wg|tr|rv|enc)(?:\[\d\])?:", re.IGNORECASE)
 _LISTS = frozenset(["list-id", "list-unsubscribe", "list-post"])
 _ARRIVED = re.compile(r"success(?:fully|ful)(?: mail| message)? deliver|delivered successfully|was delivered to")
 _WAITING = re.compile(
@@ -90,14 +91,21 @@ def signs_of(header: Header, mail_from: str | None) -> int:
     addresses = [one.addr_spec for one in parse_address_list(author).mailboxes[:3]] or [author.strip("<> ")]
     daemon = not author.strip("<> ") or "<>" in author or "<@>" in author or any(_DAEMON.match(one) for one in addresses)
     subject = _subject(header)
-    signs = 2 * bool(_SUBJECT.search(subject)) + 2 * daemon + (path == "" or bool(_DAEMON.match(path)))
-    signs += any(_NOBODY.match(one) for one in addresses)
-    signs -= daemon and path != "" and any(_POSTMASTER.match(one) for one in addresses)
-    signs -= 2 * (not daemon and path != "")  # people forward bounces, and ask what they mean
-    signs -= 3 * (path != "" and not _LISTS.isdisjoint(header.names))
-    signs -= (header.value("precedence") or "").lower() in ("bulk", "list") and not daemon and path != ""
-    answered = header.first("in-reply-to") is not None and not daemon
-    return signs - 3 * bool(_AWAY.search(subject)) - 2 * answered
+    about = _SUBJECT.search(subject) and (daemon or not _ANSWERED.match(subject))
+    signs = 2 * bool(about) + 2 * daemon + (path == "" or bool(_DAEMON.match(path) and not _POSTMASTER.match(path)))
+    signs += any(_NOBODY.match(one) for one in addresses) - 3 * bool(_AWAY.search(subject))
+    return signs if path == "" else signs - _against(header, path, addresses, daemon=daemon)
+
+
+def _against(header: Header, path: str, addresses: list[str], *, daemon: bool) -> int:
+    """In how many respects a message without the null path, which reports have (RFC 5321 §4.5.5), is none."""
+    known_path = path != "?" and not _DAEMON.match(path)
+    a_list = 3 * (not _LISTS.isdisjoint(header.names))
+    if daemon:
+        return known_path + a_list + any(_POSTMASTER.match(one) for one in addresses)
+    bulk = (header.value("precedence") or "").lower() in ("bulk", "list")
+    # People forward bounces, and ask what they mean.
+    return known_path + a_list + 2 + bulk + 2 * (header.first("in-reply-to") is not None)
 
 
 def signs_in(words: str) -> int:
