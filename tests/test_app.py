@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mailwright.app import reachable, settings_of
+from mailwright.app.assembly import settings_of
+from mailwright.app.sockets import reachable
 from mailwright.config import Config, Policy, Smtp
 from mailwright.core.receiving import Peer, envelope_of
 

@@ -17,7 +17,8 @@ from live.ports import free_ports
 from live.rest import Api, Json, Refused, eventually
 from live.smtp import post
 
-from mailwright import app
+from mailwright.app import assembly
+from mailwright.app.sockets import CannotStart
 from mailwright.config import Config
 from mailwright.local import world as local_world
 from mailwright.local.world import Options
@@ -161,11 +162,11 @@ async def test_nobody_takes_the_receivers_port_while_the_server_starts(monkeypat
     async def starting(config: Config) -> NoReturn:
         with pytest.raises(OSError, match="in use"), socket.socket() as stranger:
             stranger.bind(("127.0.0.1", config.delivery.port))
-        raise app.CannotStart("seen")
+        raise CannotStart("seen")
 
-    monkeypatch.setattr(app, "start", starting)
+    monkeypatch.setattr(assembly, "start", starting)
     async with AsyncExitStack() as stack:
-        with pytest.raises(app.CannotStart, match="seen"):
+        with pytest.raises(CannotStart, match="seen"):
             await local_world.start(Options(), tmp_path, stack)
 
 

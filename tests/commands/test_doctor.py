@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mailwright.__main__ import cli
-from mailwright.app import Running
+from mailwright.app.assembly import Running
 from mailwright.config import Config
 from mailwright.doctor.finding import Finding, Level
 from mailwright.doctor.looking import Asked, look

@@ -19,7 +19,8 @@ import pytest
 from msgspec import structs
 from prometheus_client import CollectorRegistry, generate_latest
 
-from mailwright import app
+from mailwright.app import assembly
+from mailwright.app.sockets import bind
 from mailwright.config import Api, Config, Dns, Log, Policy, Smtp
 from mailwright.config import Server as Identity
 from mailwright.core.model import MessageStatus
@@ -46,7 +47,7 @@ MESSAGE = b"From: Bob <bob@there.example>\r\nTo: ada@here.example\r\nSubject: Te
 class World:
     """A server whose SMTP is in one process, `smtpd`."""
 
-    running: app.Running
+    running: assembly.Running
     smtpd: Smtpd
     port: int
 
@@ -105,7 +106,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         policy=Policy(require_alignment=False),
         log=Log(level="error"),
     )
-    running = await app.start(config)
+    running = await assembly.start(config)
     await furnish(running)
     setup = Setup(
         replace(running.ports.settings, verp_secret=b""),
@@ -114,10 +115,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         str(tmp_path / "data" / "incoming"),
         log_level="error",
     )
-    nursery = Nursery(app.MODULES)
+    nursery = Nursery(assembly.MODULES)
     smtpd = Smtpd(1, running.ports, setup, DoorLimits(per_address=5), nursery)
     await smtpd.start()
-    listener = app.bind("127.0.0.1", 0)
+    listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
     smtpd.listen(listener)
     yield World(running, smtpd, port)
@@ -127,11 +128,11 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     dns.close()
 
 
-def api(running: app.Running) -> httpx2.AsyncClient:
+def api(running: assembly.Running) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(base_url=running.api_url, headers={"Authorization": f"Bearer {running.operator_key}"})
 
 
-async def furnish(running: app.Running) -> None:
+async def furnish(running: assembly.Running) -> None:
     async with api(running) as rest:
         (await rest.post("/v1/domains", json={"domain": "here.example"})).raise_for_status()
         (await rest.post("/v1/mailboxes", json={"address": "ada@here.example"})).raise_for_status()
@@ -335,10 +336,10 @@ def seen_certificate(port: int) -> bytes:
 async def test_a_new_certificate_is_taken_when_somebody_says_so(world: World, tmp_path: Path) -> None:
     """By files whose size, time and number are those of the old ones, which no look of its own would notice."""
     paths, shown = (tmp_path / "cert.pem", tmp_path / "key.pem"), []
-    nursery = Nursery(app.MODULES)
+    nursery = Nursery(assembly.MODULES)
     setup = structs.replace(world.smtpd.pool._kind.setup, certificate=str(paths[0]), key=str(paths[1]))
     smtpd = Smtpd(1, world.running.ports, setup, DoorLimits(), nursery)
-    listener = app.bind("127.0.0.1", 0)
+    listener = bind("127.0.0.1", 0)
     try:
         for _ in range(2):
             pair = self_signed(["mx.here.example"], datetime.now(UTC))

@@ -25,15 +25,16 @@ def serve(
     """Run a server from a configuration file and the environment, until a signal."""
     import msgspec
 
-    from mailwright import app
+    from mailwright.app.foreground import run
+    from mailwright.app.sockets import CannotStart
     from mailwright.config import ConfigError, load
 
     try:
         chosen = load(config)
         if processes is not None:
             chosen = msgspec.structs.replace(chosen, smtp=msgspec.structs.replace(chosen.smtp, processes=processes))
-        app.run(chosen)
-    except (ConfigError, app.CannotStart) as wrong:
+        run(chosen)
+    except (ConfigError, CannotStart) as wrong:
         typer.echo(f"mailwright: {wrong}", err=True)
         raise typer.Exit(2) from None
 
@@ -47,7 +48,7 @@ def local(
     tour: Annotated[bool, typer.Option(help="Play the main job first, every step printed.")] = True,
 ) -> None:
     """Start a private mail world on this machine: a server, a DNS zone, and receivers that do as their addresses say."""
-    from mailwright.app import CannotStart
+    from mailwright.app.sockets import CannotStart
     from mailwright.local.tour import TourFailed
     from mailwright.local.world import Options, run
 

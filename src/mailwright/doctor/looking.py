@@ -25,7 +25,8 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 import mailwright
-from mailwright import app
+from mailwright.app.assembly import settings_of
+from mailwright.app.sockets import reachable
 from mailwright.config import Config
 from mailwright.core.inspection import inspection
 from mailwright.core.model import Domain
@@ -136,7 +137,7 @@ async def _dns(config: Config, domains: list[Domain]) -> AsyncIterator[Finding]:
         if answer.status in judging.SILENT:
             yield unknown("domains", "no domain can be looked at without a resolver")
             return
-        settings = app.settings_of(config, secret=b"", public_url=config.server.public_url)
+        settings = settings_of(config, secret=b"", public_url=config.server.public_url)
         for one in domains:
             yield judging.domain(one.name, await resolver.resolve(inspection(one, settings)))
             yield judging.signing_keys(one.name, time.time() - one.created_at / 1000)
@@ -163,7 +164,7 @@ def _reverse_name(address: str) -> str:
 
 
 async def _smtp_port(config: Config) -> Finding:
-    host, number = app.reachable(config.smtp.host), config.smtp.port
+    host, number = reachable(config.smtp.host), config.smtp.port
     words, _ = await first_words(host, number)
     seen = judging.Port(True, words) if words is not None else _may_listen(config.smtp.host, number)
     return judging.port("SMTP", number, seen, config.server.hostname)
@@ -171,7 +172,7 @@ async def _smtp_port(config: Config) -> Finding:
 
 async def _api_port(config: Config) -> tuple[Finding, float | None]:
     """The finding, and how many seconds the server's Date is ahead."""
-    host, number = app.reachable(config.api.host), config.api.port
+    host, number = reachable(config.api.host), config.api.port
     scheme = "https" if config.api.tls else "http"
     url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{number}/healthz"
     try:
@@ -247,7 +248,7 @@ def _certificates(config: Config, data: Path) -> Iterator[Finding]:
 
 
 def _files(config: Config, data: Path) -> tuple[Path, Path] | None:
-    """Certificate and key of the SMTP face, as app.py chooses them; None where the first start has yet to make them."""
+    """Certificate and key of the SMTP face, as the server chooses them; None where the first start has yet to make them."""
     if config.smtp.tls_certificate:
         return Path(config.smtp.tls_certificate), Path(config.smtp.tls_key)
     issued = data / "acme" / "certificate.pem"

@@ -25,7 +25,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route as WebRoute
 
-from mailwright import app
+from mailwright.app import assembly
+from mailwright.app.foreground import set_up_log, until_signal
+from mailwright.app.sockets import CannotStart, bind
 from mailwright.config import Api, Config, Delivery, Dns, Log, Server, Smtp
 from mailwright.core.model import Domain
 from mailwright.core.ports import Host, Parcel, Route, Tx
@@ -61,7 +63,7 @@ class Options:
 class World:
     """A world at work."""
 
-    running: app.Running
+    running: assembly.Running
     receivers: Receivers
     dns: ZoneServer
     outbox_url: str
@@ -140,12 +142,12 @@ async def start(options: Options, data: Path, stack: AsyncExitStack) -> World:
         dns = await serve_zone(WorldZone(_fixed_zone(), lambda: known), port=dns_port)
     except OSError as wrong:  # no reason for a stack trace
         why = os.strerror(wrong.errno or 0)
-        raise app.CannotStart(f"the DNS server can't listen on 127.0.0.1 port {dns_port}: {why}") from None
+        raise CannotStart(f"the DNS server can't listen on 127.0.0.1 port {dns_port}: {why}") from None
     stack.callback(dns.close)
     # Held from here on: the server is told of it before the receivers stand.
-    receiving = app.bind("127.0.0.1", _port(options, "receivers"), "the receivers")
+    receiving = bind("127.0.0.1", _port(options, "receivers"), "the receivers")
     stack.callback(receiving.close)
-    running = await app.start(_config(options, data, dns.port, receiving.getsockname()[1]))
+    running = await assembly.start(_config(options, data, dns.port, receiving.getsockname()[1]))
     stack.push_async_callback(running.close)
     dns.zone = WorldZone(_fixed_zone(), lambda: _published(running))
     told: list[dict[str, Any]] = []
@@ -180,7 +182,7 @@ def _config(options: Options, data: Path, dns_port: int, receivers_port: int) ->
     )
 
 
-def _published(running: app.Running) -> Iterator[Record]:
+def _published(running: assembly.Running) -> Iterator[Record]:
     """The records of every domain of the store, read where the DNS server asks: committed a moment ago is published now."""
 
     async def script(tx: Tx) -> list[Domain]:
@@ -194,7 +196,7 @@ def _published(running: app.Running) -> Iterator[Record]:
             yield from records(domain, running.ports.settings)
 
 
-async def _furnish(running: app.Running) -> tuple[dict[str, str], str]:
+async def _furnish(running: assembly.Running) -> tuple[dict[str, str], str]:
     """The world's domain, mailbox and keys: through the API until that was done once, later from the file that it left."""
     data = Path(running.config.server.data)
     kept = data / "local.json"
@@ -223,10 +225,10 @@ async def _furnish(running: app.Running) -> tuple[dict[str, str], str]:
 
 def _kept_key(data: Path) -> str:
     try:
-        return (data / app.OPERATOR_KEY).read_text().strip()
+        return (data / assembly.OPERATOR_KEY).read_text().strip()
     except OSError:
-        reason = f"its first start left no {app.OPERATOR_KEY}: begin with an empty folder"
-        raise app.CannotStart(f"{data} can't be used: {reason}") from None
+        reason = f"its first start left no {assembly.OPERATOR_KEY}: begin with an empty folder"
+        raise CannotStart(f"{data} can't be used: {reason}") from None
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -269,7 +271,7 @@ async def _serve_outbox(options: Options, receivers: Receivers, told: list[dict[
         told.append({"headers": dict(request.headers), "body": await request.body()})
         return Response(status_code=204)
 
-    listener = app.bind("127.0.0.1", _port(options, "outbox"), "the outbox")
+    listener = bind("127.0.0.1", _port(options, "outbox"), "the outbox")
     routes = [
         WebRoute("/outbox", listing),
         WebRoute("/outbox", empty, methods=["DELETE"]),
@@ -291,7 +293,7 @@ async def _serve_outbox(options: Options, receivers: Receivers, told: list[dict[
 
 def run(options: Options) -> None:
     """Start the world, play the tour, say where everything is, and stay until a signal."""
-    app.set_up_log(Config(log=Log(level="warning")))
+    set_up_log(Config(log=Log(level="warning")))
     with tempfile.TemporaryDirectory(prefix="mailwright-") as folder:
         run_loop(_stay(options, options.data or Path(folder)))
 
@@ -304,5 +306,5 @@ async def _stay(options: Options, data: Path) -> None:
         if options.tour:
             await tour.play(world)
         tour.say_where(world)
-        await app.until_signal()
+        await until_signal()
         print("Stopping.", flush=True)

@@ -1,6 +1,6 @@
 """Root for as long as it takes to bind port 25, and never while a stranger's octets are read (S30).
 
-Not here: binding (app.py), what else a service may be kept from (packaging/mailwright.service).
+Not here: binding (app/sockets.py), what else a service may be kept from (packaging/mailwright.service).
 """
 
 from __future__ import annotations

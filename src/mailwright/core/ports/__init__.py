@@ -1,4 +1,4 @@
-"""HOLES: what core needs from the outside, as Protocols. app.py fills them; testing/ fills them without sockets.
+"""HOLES: what core needs from the outside, as Protocols. app fills them; testing/ fills them without sockets.
 
 Two ideas. A **script** is an `async def` that takes a `Tx` and awaits nothing but its methods: the store runs it in one
 transaction, and when `Store.write` returns, what it wrote would survive a power cut (I1). Scripts may be run again after a

@@ -1,31 +1,26 @@
-"""The only place where the parts meet: config -> store, net, core -> faces, workers.
-
-`start` gives a running server as a value; `run` serves until a signal. What must outlive a restart and is no row (the
-secret behind our return paths, a certificate of our own making) lies in the data folder, readable by its owner alone.
-"""
+"""The parts put together: what the configuration says becomes a running server, as a value."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import os
 import secrets
-import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import structlog
 import uvicorn
 from prometheus_client import CollectorRegistry
 
 from mailwright import couriers, smtpd
 from mailwright import gauges as gauging
+from mailwright.app import certificates
+from mailwright.app.sockets import CannotStart, Sockets, listen, reachable, url_of
 from mailwright.config import MEGABYTE, Config
 from mailwright.contract.events import encode
 from mailwright.core import accounts
@@ -39,10 +34,8 @@ from mailwright.faces.mcp import door as mcp
 from mailwright.faults import Point, passes
 from mailwright.files import place
 from mailwright.gauges import Gauges, StoreCollector
-from mailwright.logs import set_up_log as set_up
 from mailwright.mail.address import InvalidAddress, parse_mailbox
-from mailwright.net import tls
-from mailwright.net.certificates import Certificate, Renewed, keep_renewed, unusable
+from mailwright.net.certificates import Certificate, Renewed, keep_renewed
 from mailwright.net.courier import Courier
 from mailwright.net.guard import LOOPBACK
 from mailwright.net.mta_sts import Policies
@@ -54,16 +47,12 @@ from mailwright.smtpd.pool import Smtpd
 from mailwright.store.sqlite import FolderInUse, NewerDatabase, open_store
 from mailwright.store.sqlite import Options as StoreOptions
 from mailwright.store.sqlite.census import Census
-from mailwright.system import privileges, supervisor
 from mailwright.system import strain as straining
-from mailwright.system.machine import RandomIds, SystemClock, Threads, run_loop, settle_memory
+from mailwright.system.machine import RandomIds, SystemClock, Threads
 from mailwright.system.nursery import Nursery
 from mailwright.system.strain import Limits, Strain
 from mailwright.wire.smtp_server import Options as Protocol
 from mailwright.workers import Deliveries, Tellings, keep_house, watch_clock
-
-T = TypeVar("T")
-log = structlog.get_logger()
 
 OPERATOR_KEY = "operator.key"
 MODULES = (smtpd.MODULE, couriers.MODULE)  # what processes beside this one run
@@ -138,29 +127,6 @@ def _reporter(config: Config) -> str:
         raise CannotStart(f"delivery.tls_reports_from: {wrong}") from None
 
 
-class CannotStart(Exception):
-    """The server can't start; the message says what stands against it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sockets:
-    """Where we listen."""
-
-    api: socket.socket
-    smtp: socket.socket
-    acme: socket.socket | None = None
-
-
-def listen(config: Config) -> Sockets:
-    """Bind the ports, or take them from whoever bound them for us. Raises CannotStart."""
-    given = supervisor.given_sockets()
-    return Sockets(
-        given.get("api") or bind(config.api.host, config.api.port),
-        given.get("smtp") or bind(config.smtp.host, config.smtp.port, "SMTP"),
-        (given.get("acme") or bind(config.acme.host, config.acme.port, "ACME")) if config.acme.domains else None,
-    )
-
-
 async def start(config: Config, sockets: Sockets | None = None, nursery: Nursery | None = None) -> Running:
     """Start everything; processes come from that nursery. Raises CannotStart."""
     nursery = nursery or Nursery(MODULES)
@@ -190,9 +156,9 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     except ValueError as wrong:
         raise CannotStart(str(wrong)) from None
     closing.append(courier.close)
-    public_url = config.server.public_url or _reached_at(config, sockets.api)
-    smtp_certificate = Certificate(*_certificate(config, data))
-    api_certificate = _api_certificate(config, smtp_certificate)
+    public_url = config.server.public_url or url_of(config, sockets.api)
+    smtp_certificate = Certificate(*certificates.of_smtp(config, data))
+    api_certificate = certificates.of_api(config, smtp_certificate)
     settings = settings_of(config, secret=_secret(data / "return-path.secret"), public_url=public_url)
     poster = Poster(resolver, LOCAL if config.delivery.allow_private else PosterOptions())
     strain = Strain(_limits(config), data, nursery.living)
@@ -228,7 +194,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
         straining.watch(strain, lambda: store.write(_nothing), stop),
     ]
     if sockets.acme is not None:
-        loops.append(await _keep_issued(config, data, sockets.acme, running))
+        loops.append(await certificates.keep_issued(config, data, sockets.acme, stop, closing))
     running.loops += [asyncio.create_task(loop) for loop in loops]
     running.faces.append(await _serve_api(running, sockets.api, registry, api_certificate, receiving))
     return running
@@ -243,7 +209,7 @@ def _limits(config: Config) -> Limits:
     return Limits(chosen.memory_mb * MEGABYTE, chosen.free_disk_mb * MEGABYTE, chosen.store_seconds)
 
 
-def _counts(config: Config) -> tuple[int, int]:
+def counts(config: Config) -> tuple[int, int]:
     """How many processes speak SMTP, and how many sign and hand over."""
     smtp, delivery, all_there_are = config.smtp.processes, config.delivery.processes, os.cpu_count() or 1
     return smtp if smtp >= 0 else all_there_are, delivery if delivery >= 0 else all_there_are - 1
@@ -253,7 +219,7 @@ async def _carrier(
     config: Config, settings: Settings, closing: list[Callable[[], object]], nursery: Nursery
 ) -> Couriers | None:
     """The processes that sign and hand over, if there are to be any."""
-    _, count = _counts(config)
+    _, count = counts(config)
     if count == 0:
         return None
     carrier = Couriers(count, CourierSetup(settings, config), nursery)
@@ -273,7 +239,7 @@ async def _serve_smtp(
 ) -> Callable[[], bool]:
     """Take mail, in processes of its own or in this one; what tells whether mail can come in."""
     config, ports = running.config, running.ports
-    count, grace = _counts(config)[0], config.server.drain_seconds
+    count, grace = counts(config)[0], config.server.drain_seconds
     options = smtp_options(config)
     if count == 0:
         options = replace(options, context=certificate.context, metrics=smtp.metrics(registry))
@@ -298,23 +264,6 @@ async def _serve_smtp(
     processes.listen(listener)
     registry.register(processes.totals)
     return lambda: processes.ready
-
-
-def bind(host: str, port: int, what: str = "the API") -> socket.socket:
-    """A listening socket; an empty host is every address, of both kinds. Raises CannotStart."""
-    everywhere = not host and socket.has_dualstack_ipv6()
-    listener = socket.socket(socket.AF_INET6 if ":" in host or everywhere else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if listener.family is socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not everywhere)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as wrong:
-        listener.close()
-        raise CannotStart(f"{what} can't listen on {host} port {port}: {wrong.strerror}") from None
-    listener.listen(1024)
-    listener.setblocking(False)
-    return listener
 
 
 class _Api(uvicorn.Server):
@@ -380,11 +329,6 @@ async def _serve_api(
     return close
 
 
-def reachable(listening: str) -> str:
-    """The address at which a socket of ours that listens there is reached from here."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listening, listening)
-
-
 def _secret(path: Path) -> bytes:
     """32 random bytes that outlive a restart."""
     if not path.exists():
@@ -416,129 +360,3 @@ def smtp_options(config: Config) -> smtp.ServerOptions:
         ),
         doors=smtp.DoorLimits(config.smtp.connections_limit, config.smtp.connections_per_ip),
     )
-
-
-def _certificate(config: Config, data: Path) -> tuple[Path, Path]:
-    """The PEM files of the SMTP face: the operator's, else of our own making. Raises CannotStart."""
-    paths = Path(config.smtp.tls_certificate), Path(config.smtp.tls_key)
-    if config.acme.domains and not config.smtp.tls_certificate:
-        return _usable(*(2 * (_acme_certificate(config, data),)))
-    if not (config.smtp.tls_certificate and config.smtp.tls_key):
-        paths = data / "smtp-cert.pem", data / "smtp-key.pem"
-        tls.ensure_self_signed(*paths, [config.server.hostname], datetime.datetime.now(datetime.UTC))
-    return _usable(*paths)
-
-
-def _api_certificate(config: Config, smtp_certificate: Certificate) -> Certificate | None:
-    """The certificate of the REST face; None: it speaks plain HTTP. Raises CannotStart."""
-    if not config.api.tls:
-        return None
-    if not (config.api.tls_certificate and config.api.tls_key):
-        return smtp_certificate
-    return Certificate(*_usable(Path(config.api.tls_certificate), Path(config.api.tls_key)))
-
-
-def _acme_certificate(config: Config, data: Path) -> Path:
-    """The file that ACME renews; until it first does, with a certificate of our own making. Raises CannotStart."""
-    if not config.acme.agree_to_terms:
-        raise CannotStart("acme.domains is set: read the terms of the ACME server, and set acme.agree_to_terms")
-    path = data / "acme" / "certificate.pem"
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        public, private = tls.self_signed(config.acme.domains, datetime.datetime.now(datetime.UTC))
-        place(path, private + public)
-    return path
-
-
-async def _keep_issued(config: Config, data: Path, listener: socket.socket, running: Running) -> Coroutine[Any, Any, None]:
-    """The loop that gets and renews a certificate. Raises CannotStart."""
-    chosen = config.acme
-    try:
-        from mailwright.net import acme
-    except ImportError:
-        raise CannotStart("ACME is an extra: pip install 'mailwright[acme]'") from None
-    issuer = acme.Issuer(data / "acme", acme.Options(chosen.directory, chosen.domains, chosen.email, chosen.ca_file))
-    answering = await acme.answer_challenges(listener, issuer.answers)
-    running.closing.append(answering.close)
-    return acme.keep_issued(issuer, running.stopping)
-
-
-def _usable(certificate: Path, key: Path) -> tuple[Path, Path]:
-    wrong = unusable(certificate, key)
-    if wrong:
-        raise CannotStart(f"{wrong} (the server reads these files as the user that it becomes)")
-    return certificate, key
-
-
-def _reached_at(config: Config, listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    scheme = "https" if config.api.tls else "http"
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-
-# --- in the foreground --------------------------------------------------------------------------------------------------
-
-
-def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. What is written is for this user alone: there are keys and mail in it."""
-    os.umask(0o077)
-    set_up_log(config)
-    try:
-        who = privileges.identity(config.server.user, run_as_root=config.server.run_as_root)
-        privileges.own_folder(Path(config.server.data), who)
-        sockets = listen(config)
-        if who is not None:
-            privileges.become(who)
-            privileges.check_reach(who)
-    except privileges.BadUser as wrong:
-        raise CannotStart(str(wrong)) from None
-    # Now or never: what has threads can't be copied.
-    nursery = Nursery.copied(MODULES) if any(_counts(config)) else None
-    with contextlib.suppress(KeyboardInterrupt):
-        run_loop(_serve(config, sockets, nursery))
-
-
-async def _serve(config: Config, sockets: Sockets, nursery: Nursery | None) -> None:
-    running = await start(config, sockets, nursery)
-    settle_memory()
-    log.info("started", api=running.api_url, smtp=running.smtp_port, data=config.server.data)
-    if running.operator_key:
-        log.info("first start: an operator key was made", file=str(Path(config.server.data) / OPERATOR_KEY))
-    alive = asyncio.create_task(supervisor.watchdog(running.stopping))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reread, running)
-    supervisor.notify("READY=1", f"STATUS=API {running.api_url}, SMTP port {running.smtp_port}")
-    await until_signal()
-    supervisor.notify("STOPPING=1", "STATUS=Letting what is under way end")
-    log.info("stopping", within=config.server.drain_seconds)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, _end_at_once)
-    await running.close()
-    await alive
-    log.info("stopped")
-
-
-def _reread(running: Running) -> None:
-    supervisor.reloading()
-    log.info("reloading")
-    running.reread.set()
-    supervisor.notify("READY=1")
-
-
-def _end_at_once() -> None:
-    """A second signal: as a kill would, which loses nothing that was accepted (I1)."""
-    log.warning("stopped at once")
-    os._exit(1)
-
-
-async def until_signal() -> None:
-    """Return at SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-
-
-def set_up_log(config: Config) -> None:
-    """As the configuration says."""
-    set_up(config.log.level, json_lines=config.log.json_lines)
