@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from conftest import Losing, Server
+from client.conftest import Losing, Server
 
 from mailwright.client import (
     AsyncMailwright,

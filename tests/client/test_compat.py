@@ -13,7 +13,7 @@ from agentmail import AgentMail
 from agentmail.core.api_error import ApiError
 from agentmail.environment import AgentMailEnvironment
 from agentmail.errors import NotFoundError, ValidationError
-from conftest import Server
+from client.conftest import Server
 from resend.exceptions import InvalidApiKeyError, ResendError
 from resend.exceptions import ValidationError as ResendInvalid
 

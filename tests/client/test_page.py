@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from conftest import Server
+from client.conftest import Server
 
 from mailwright.core import model
 from mailwright.core.webhooks import headers

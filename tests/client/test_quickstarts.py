@@ -13,7 +13,7 @@ import resend
 from agentmail import AgentMail, AsyncAgentMail
 from agentmail.core.api_error import ApiError
 from agentmail.environment import AgentMailEnvironment
-from conftest import Server
+from client.conftest import Server
 from live.rest import eventually
 
 from mailwright.client import Mailwright
