@@ -107,3 +107,17 @@ def test_pages_that_processes_share_count_once():
         os.close(told)
         os.close(waiting)
         os.waitpid(child, 0)
+
+
+def test_memory_that_nothing_limits_is_measured_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    sizes = iter(range(1, 100))
+    monkeypatch.setattr(straining, "memory_of_all", lambda beside=(): next(sizes))
+    limited, unlimited = Strain(Limits(memory=HUGE), tmp_path), Strain(Limits(), tmp_path)
+    for _ in range(straining.UNLIMITED):
+        limited.look()
+    assert straining.UNLIMITED == limited.memory
+    for _ in range(straining.UNLIMITED):
+        unlimited.look()
+    assert straining.UNLIMITED + 1 == unlimited.memory
+    unlimited.look()
+    assert straining.UNLIMITED + 2 == unlimited.memory

@@ -23,6 +23,7 @@ from mailwright.core.errors import StorageBusy
 log = structlog.get_logger()
 
 EVERY = 1.0  # seconds between two looks
+UNLIMITED = 10  # looks, of which one measures memory that nothing limits: the kernel goes through every page for it
 RETRY_AFTER = 10
 REASONS = ("memory", "disk", "store")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -50,6 +51,7 @@ class Strain:
     store_seconds: float = 0.0
     reasons: frozenset[str] = frozenset()
     _asked_at: float | None = field(default=None)
+    _looks: int = 0
 
     def admit(self) -> None:
         """Raises StorageBusy while there is no room."""
@@ -59,7 +61,9 @@ class Strain:
     def look(self) -> None:
         """Measure."""
         limits = self.limits
-        self.memory = memory_of_all(self.beside())
+        if limits.memory or self._looks % UNLIMITED == 0:
+            self.memory = memory_of_all(self.beside())
+        self._looks += 1
         self.free_disk = shutil.disk_usage(self.data).free
         waited = self.store_seconds if self._asked_at is None else max(self.store_seconds, monotonic() - self._asked_at)
         beyond = {
