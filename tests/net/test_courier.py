@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from live.ports import free_port
 
+from mailwright.core import limits
 from mailwright.core.ports import Deferred, Delivered, Host, Parcel, Rejected, Report, Route, Signed, Unknown
 from mailwright.mail.questions import Asks, Zone, answer
 from mailwright.net.courier import Courier, CourierOptions
@@ -518,6 +519,13 @@ async def test_parcels_at_the_same_time_get_a_connection_each_and_share_them_lat
         reports = await asyncio.gather(*[courier.deliver(route(peer), parcel()) for _ in range(5)])
         assert {(OK,)} == {report.outcomes for report in reports}
     assert (5, 15) == (peer.connections, len(peer.messages))
+
+
+async def test_as_many_are_kept_as_may_be_under_way_to_one_destination(make: Make, serve: Serve) -> None:
+    peer, courier = await serve(), make()
+    for _ in range(3):
+        await asyncio.gather(*[courier.deliver(route(peer), parcel()) for _ in range(int(limits.MOST))])
+    assert (20, 60) == (peer.connections, len(peer.messages))
 
 
 async def test_a_kept_connection_that_died_unseen_costs_nothing_but_a_new_one(make: Make, serve: Serve) -> None:

@@ -21,6 +21,7 @@ from functools import cached_property, partial
 from typing import TypeAlias
 
 from mailwright.core import ports
+from mailwright.core.limits import MOST
 from mailwright.core.ports import Parcel, Report, Route
 from mailwright.mail.questions import Question, RecordType, ask_all
 from mailwright.mailauth import dane
@@ -65,7 +66,7 @@ class CourierOptions:
     connect_timeout: float = 30.0
     timeouts: Mapping[State, float] = field(default_factory=lambda: RFC_TIMEOUTS)
     tries: int = 8  # addresses that are tried for one parcel
-    idle_per_route: int = 10
+    idle_per_route: int = int(MOST)  # with fewer, a busy route closes what it opens again for the next message
     idle_total: int = 200
     transactions_per_connection: int = 100
     recipients_per_transaction: int = 100  # RFC 5321 §4.5.3.1.8: a server takes at least as many
