@@ -319,15 +319,16 @@ class Tellings:
 
 
 async def watch_clock(ports: Ports, stop: asyncio.Event) -> None:
-    """Where the clock is set back, now or since the last mail was queued, let go what would wait for that time to come."""
+    """Where the clock is set back, now or since anything was put to wait, let go what would wait for that time to come."""
     before, again = 0, 0
 
     async def turn(stop: asyncio.Event) -> None:
         nonlocal before, again
         now = ports.clock.now()
         if not before:
-            newest = await ports.store.read(lambda tx: tx.queue.newest())
-            before = newest or now
+            mail = await ports.store.read(lambda tx: tx.queue.latest(now))
+            telling = await ports.store.read(lambda tx: tx.webhooks.latest(now))
+            before = max(now, mail or now, telling or now)
         again = TWICE if now < before else max(0, again - 1)
         before = now
         if again:

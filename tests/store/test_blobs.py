@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,24 @@ async def test_files_whose_transaction_never_came_are_swept_away_once_they_are_o
     assert [] == await sqlite.integrity()
     next((tmp_path / "data/blobs").glob("*/*")).unlink()
     assert ["the file of blob blb_kept is missing"] == await sqlite.integrity()
+
+
+async def test_a_file_that_comes_while_the_others_are_listed_is_not_swept_away_either(
+    sqlite: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by `make crash`: the list is long, and the clock had jumped."""
+    folder = sqlite._folder
+    spool = folder.spool()
+    spool.write(LARGE)
+
+    class Listing(type(tmp_path)):  # type: ignore[misc]
+        def glob(self, pattern: str) -> Iterator[Path]:
+            folder.settle(spool, "blb_1")
+            return super().glob(pattern)
+
+    monkeypatch.setattr(folder, "_files", Listing(folder._files))
+    assert 0 == await sqlite.sweep(age=-86_400)
+    assert LARGE == bytes(folder.open("blb_1"))
 
 
 async def test_a_file_whose_transaction_may_be_under_way_is_not_swept_away_though_the_clock_jumps(sqlite: SqliteStore) -> None:

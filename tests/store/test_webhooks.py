@@ -102,6 +102,16 @@ async def test_a_start_makes_due_what_a_dead_server_had_claimed(store: Store) ->
     assert ["1"] == ids(await claimed(store))
 
 
+async def test_what_waits_to_be_told_tells_the_latest_time_it_knows_of(store: Store) -> None:
+    await told(store, replace(WEBHOOK_DELIVERY, created_at=START, due_at=START + 50))
+    assert START == await asking(store, lambda tx: tx.webhooks.latest(START))
+    assert await asking(store, lambda tx: tx.webhooks.latest(START + 50)) is None
+    await told(
+        store, replace(WEBHOOK_DELIVERY, id="wdl_8", webhook_id="whk_2", created_at=START, at=START + 9, due_at=START + 90)
+    )
+    assert START + 9 == await asking(store, lambda tx: tx.webhooks.latest(START))
+
+
 async def test_once_the_clock_was_set_back_all_is_due_that_waits_but_what_is_being_told(store: Store) -> None:
     hour_before = START - 3_600_000
     await told(store, WEBHOOK_DELIVERY)

@@ -15,6 +15,7 @@ import mmap
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -190,15 +191,17 @@ class BlobFolder:
             entry.unlink(missing_ok=True)
         return len(left)
 
-    def strays(self, known: set[str], before: float) -> list[str]:
+    def strays(self, rows: Callable[[], set[str]], before: float) -> list[str]:
         """Files with no row, last changed before that time (seconds since 1970): their transaction never came.
 
-        `known` was read before. What was settled since we started is no stray, however old a clock that jumped says it is: its
-        transaction may be under way.
+        `rows` tells which have one, and is asked once the files are listed: one that comes meanwhile is not looked at. What
+        was settled since we started is no stray, however old a clock that jumped says it is: its transaction may be under way.
         """
+        old = [entry.name for entry in self._files.glob("*/*") if _changed_at(entry) < before]
+        known = rows()
+        strays = [name for name in old if name not in known and name not in self._settled]
         self._settled -= known
-        spared = known | self._settled
-        return [entry.name for entry in self._files.glob("*/*") if entry.name not in spared and _changed_at(entry) < before]
+        return strays
 
 
 def _changed_at(file: Path) -> float:

@@ -46,6 +46,9 @@ class Webhooks(Table[Webhook], Protocol):
     async def release(self, now: int) -> int:
         """As `Queue.release`."""
 
+    async def latest(self, now: int) -> int | None:
+        """As `Queue.latest`."""
+
     async def catch_up(self, now: int) -> int:
         """As `Queue.catch_up`."""
 

@@ -87,8 +87,11 @@ class Queue(Protocol):
     async def release(self, now: int) -> int:
         """Make every claimed delivery due now: for the only owner of the store, when it starts. How many."""
 
-    async def newest(self) -> int | None:
-        """When the last delivery came into the queue."""
+    async def latest(self, now: int) -> int | None:
+        """The last that happened, by the clock of that time, to any delivery that waits beyond `now`; None: none waits.
+
+        Beyond `now` itself, the clock was set back since.
+        """
 
     async def catch_up(self, now: int) -> int:
         """Make due now what waits, but for what is claimed or scheduled: the clock was set back. How many."""

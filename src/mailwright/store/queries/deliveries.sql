@@ -68,9 +68,9 @@ UPDATE deliveries SET due_at = :lease_until WHERE tenant_id = :tenant_id AND id 
 -- When the next row of any tenant is due.
 SELECT min(due_at) FROM deliveries WHERE {open};
 
--- newest()
--- When the last one of any tenant came into the queue.
-SELECT created_at FROM deliveries WHERE seq = (SELECT max(seq) FROM deliveries);
+-- latest(now)
+-- The last that happened, by the clock of that time, to any that waits beyond now, of any tenant.
+SELECT max(coalesce(at, created_at)) FROM deliveries WHERE {open} AND due_at > :now;
 
 -- catch_up(now)
 -- What waits, of any tenant, is due now, but for what is taken or was scheduled by somebody: the clock was set back.

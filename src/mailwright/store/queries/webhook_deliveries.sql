@@ -54,6 +54,10 @@ WHERE tenant_id = :tenant_id AND id = :id AND fence = :fence;
 UPDATE webhook_deliveries SET due_at = :now
 WHERE webhook_id = :webhook_id AND +tenant_id = :tenant_id AND status = 'pending' AND leased = 0 AND due_at > :now;
 
+-- latest(now)
+-- The last that happened, by the clock of that time, to any that waits beyond now, of any tenant.
+SELECT max(coalesce(at, created_at)) FROM webhook_deliveries WHERE status = 'pending' AND due_at > :now;
+
 -- catch_up(now)
 -- What waits, of any tenant, is due now, but for what is taken: the clock was set back.
 UPDATE webhook_deliveries SET due_at = :now WHERE status = 'pending' AND leased = 0 AND due_at > :now;

@@ -178,9 +178,11 @@ class SqliteStore:
     async def sweep(self, age: float = STRAY_AGE) -> int:
         """Delete blob files, older than `age` seconds, whose transaction never came; how many. After a start, and daily."""
 
-        def look() -> int:
+        def rows() -> set[str]:
             with self._borrowed() as reader:
-                rows = reader.blob_files()
+                return reader.blob_files()
+
+        def look() -> int:
             strays = self._folder.strays(rows, time.time() - age)
             for stray in strays:
                 self._folder.remove(stray)

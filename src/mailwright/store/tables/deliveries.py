@@ -103,9 +103,9 @@ class Deliveries:
         self._db.notes.topics.add(Topic.QUEUE)
         return await self._db.run(_SQL["release"], (now,))
 
-    async def newest(self) -> int | None:
-        """When the last delivery came into the queue."""
-        row = await self._db.one(_SQL["newest"], ())
+    async def latest(self, now: int) -> int | None:
+        """The last that happened to any that waits beyond `now`."""
+        row = await self._db.one(_SQL["latest"], (now,))
         return row[0] if row else None
 
     async def catch_up(self, now: int) -> int:

@@ -77,6 +77,11 @@ class Webhooks(ClientRows[Webhook]):
         self._db.notes.topics.add(Topic.WEBHOOKS)
         return await self._db.run(_DELIVERIES["release"], (now,))
 
+    async def latest(self, now: int) -> int | None:
+        """The last that happened to any that waits beyond `now`."""
+        row = await self._db.one(_DELIVERIES["latest"], (now,))
+        return row[0] if row else None
+
     async def catch_up(self, now: int) -> int:
         """Make due now what waits."""
         self._db.notes.topics.add(Topic.WEBHOOKS)

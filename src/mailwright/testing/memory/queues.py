@@ -132,9 +132,10 @@ class Queue:
             self._leased.drop(row.id)
         return len(claimed)
 
-    async def newest(self) -> int | None:
-        """When the last delivery came into the queue."""
-        return next((row.created_at for row in reversed(list(self._rows))), None)
+    async def latest(self, now: int) -> int | None:
+        """The last that happened to any that waits beyond `now`."""
+        waits = (MessageStatus.QUEUED, MessageStatus.DEFERRED, MessageStatus.SCHEDULED)
+        return max((row.at or row.created_at for row in self._rows if row.status in waits and row.due_at > now), default=None)
 
     async def catch_up(self, now: int) -> int:
         """Make due now what waits."""
@@ -253,6 +254,11 @@ class Webhooks(Table[Webhook]):
             self._deliveries.set(row.id, replace(row, due_at=now))
             self._leased.drop(row.id)
         return len(claimed)
+
+    async def latest(self, now: int) -> int | None:
+        """The last that happened to any that waits beyond `now`."""
+        waiting = [row for row in self._deliveries if row.status == "pending" and row.due_at > now]
+        return max((row.at or row.created_at for row in waiting), default=None)
 
     async def catch_up(self, now: int) -> int:
         """Make due now what waits."""
