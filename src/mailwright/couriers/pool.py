@@ -44,8 +44,8 @@ class Couriers:
         answer: asyncio.Future[tuple[Report, bytes]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = process, answer
         process.takes()
-        process.send(Carry(number, job, route, raw))
         try:
+            process.send(Carry(number, job, route, raw))
             return await answer
         finally:
             process.leaves()

@@ -57,9 +57,8 @@ class Certificate:
             with _copies(self.paths) as (certificate, key):
                 if stamp != self._stamp():
                     return False  # they are being written: the next look finds them whole
-                server_context(
-                    certificate, key
-                )  # a context that took a certificate without its key would be of no use any more
+                # By itself first: a context that took a certificate without its key would be of no use any more.
+                server_context(certificate, key)
                 self.context.load_cert_chain(certificate, key)
         except (OSError, ValueError) as wrong:  # ssl.SSLError is an OSError
             self._refused = stamp  # said once

@@ -107,10 +107,13 @@ class Process:
         self.load -= 1
         self.worked = asyncio.get_running_loop().time()
 
-    async def dismiss(self) -> None:
-        """Let it end: it has nothing in hand."""
+    def dismiss(self) -> None:
+        """Have it end: it has nothing in hand. Nothing that it says is heard from now on."""
         self.send(Drain(0))
         self._over = True
+
+    async def see_off(self) -> None:
+        """Wait until one that was dismissed has ended."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.gone(), PATIENCE)
         self.kill()
@@ -208,9 +211,10 @@ class Pool:
         self._rests = True
         self._awake.clear()
         for process in self.processes:
+            process.dismiss()
             self._ended(process)
             self._totals.ended(process.pid)
-            self.spawn(process.dismiss())
+            self.spawn(process.see_off())
         self.processes = [self._new() for _ in self.processes]
 
     async def wake(self) -> None:

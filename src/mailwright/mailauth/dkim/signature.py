@@ -150,6 +150,7 @@ _SIGNER = ("a", "c", "q", "d", "s", "i")
 
 def _signer_of(tags: Mapping[str, str]) -> _Signer:
     said = tuple([tags.get(name) for name in _SIGNER])
+    # Only q= and i= may be long: where another is, it is refused, and a refusal is not kept (S17).
     return _kept_signer(*said) if len(said[2] or "") + len(said[5] or "") < 500 else _signer(*said)
 
 
