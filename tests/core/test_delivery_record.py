@@ -161,6 +161,7 @@ REPLIES = ("250 2.0.0 ok", "451 4.7.1 later", "550 5.7.1 no", "421 4.3.2 busy", 
 
 
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.slow
 def test_I2_whatever_happens_every_delivery_ends_once_and_its_end_is_told(internet, seed):
     """Receivers answer at random, workers die, a person cancels: each recipient ends in one state that one event told."""
     chance = random.Random(seed)

@@ -42,6 +42,7 @@ def test_a_message_is_read_with_its_facts_its_parts_and_its_bytes(internet):
     assert (mail.message, ()) == (content.message, content.deliveries)
 
 
+@pytest.mark.slow
 def test_s12_a_large_message_is_taken_apart_where_it_holds_up_nobody(internet):
     """Fifty multiparts within each other, and lines that each might end one of them."""
     ada, aside = internet.agent("ada"), []

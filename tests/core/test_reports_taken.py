@@ -78,6 +78,7 @@ def test_a_report_that_only_its_content_tells_of_is_kept_too(internet):
     assert ["r-1"] == [row.report_id for row in listed(internet)]
 
 
+@pytest.mark.slow
 def test_s12_of_a_report_that_unpacks_to_megabytes_as_much_is_kept_as_fits(internet):
     head, _, rest = DMARC.format(domain="agents.example", id="r-1").partition("<record>")
     row, _, _ = ("<record>" + rest).partition("<auth_results/>")

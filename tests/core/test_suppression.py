@@ -63,6 +63,7 @@ def test_what_is_no_address_is_refused(internet, address):
         ("jürgen@there.example", "JÜRGEN@there.example"),
     ],
 )
+@pytest.mark.slow
 def test_s11_an_address_is_found_in_the_forms_in_which_an_envelope_has_it(internet, listed, written):
     entry = add(internet, listed)
     assert {written: entry} == suppressed(internet, written, "carol@there.example")

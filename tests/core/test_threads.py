@@ -136,6 +136,7 @@ def test_a_conversation_shows_its_latest_message_and_everybody_in_it(internet):
     assert ("ada@agents.example", BOB, CAROL) == after.participants
 
 
+@pytest.mark.slow
 def test_a_mailing_list_does_not_fill_the_row(internet):
     sent, bob, letter = begun(internet)
     for n in range(3):

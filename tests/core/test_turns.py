@@ -75,6 +75,7 @@ def test_s19_a_program_that_hides_what_it_is_has_a_pace_too(internet, bob):
     assert (20, "rate_limited") == (said, refusal.code)
 
 
+@pytest.mark.slow
 def test_a_person_is_answered_as_often_as_people_write(internet, bob):
     assert (60, None) == answers(internet, internet.agent("ada"), bob, automatic=False, minutes=5)
 
@@ -98,6 +99,7 @@ def test_messages_that_nobody_answered_are_no_turns(internet):
 
 
 @pytest.mark.parametrize(("text", "turns"), [("Yes, {}?", {"ada": 10, "eva": 11}), ("Yes?", {"ada": 2, "eva": 2})])
+@pytest.mark.slow
 def test_s19_two_servers_of_ours_fall_silent(text, turns):
     with Internet() as internet:
         ada, eva = internet.agent("ada"), internet.server("other.example").agent("eva")

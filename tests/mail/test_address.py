@@ -333,6 +333,7 @@ def test_comments_are_kept_beside_a_name_and_take_its_place_when_there_is_none()
     assert ("Bob", "") == (bare.display_name, bare.comment)
 
 
+@pytest.mark.slow
 def test_a_list_without_end_is_cut() -> None:
     parsed = parse_address_list("a@b," * 30_000)
     assert AddressDefect.TOO_LONG in parsed.defects
@@ -349,6 +350,7 @@ SIZES = [4_000, pytest.param(250_000, marks=pytest.mark.slow)]
     ['"', '\\"', "(", ")", "((", "(\\", "<", ">", "@", ",", ":", ";", "[", "]", "[\\", "a:", "a@", "a.", ". ", " ", "=?",
      "=?a?q?", "=?a?q?=", "<@a,", "<a@b>", '"a" ', "a b ", "a@b:", "(a)", "\\"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_s13_reading_takes_time_in_proportion_to_length(piece: str, size: int) -> None:
     text = piece * (size // len(piece))
     start = time.process_time()

@@ -309,6 +309,7 @@ def test_any_text_has_an_explanation(text: str, host: str) -> None:
     ],
     ids=["angles", "at", "dots", "many", "codes", "words", "addresses"],
 )
+@pytest.mark.slow
 def test_s13_no_bounce_takes_long(words: str) -> None:
     before = time.process_time()
     read(mime.parse((DAEMON + "could not be delivered\n" + words).encode()))
@@ -322,6 +323,7 @@ def test_a_report_in_words_that_names_no_recipient_is_read() -> None:
     assert Kind.BOUNCE is reading(text).kind
 
 
+@pytest.mark.slow
 def test_a_report_of_a_thousand_recipients_takes_no_second() -> None:
     group = "\n\nFinal-Recipient: rfc822; u{}@there.example\nAction: failed\nStatus: 5.0.0"
     groups = "".join(group.format(n) for n in range(1000))

@@ -54,12 +54,14 @@ def test_no_reply_that_may_be_otherwise_tomorrow_condemns_an_address() -> None:
 
 
 @pytest.mark.parametrize(("name", "expected", "message"), _cases("bounces.txt"), ids=lambda one: one[:20])
+@pytest.mark.slow
 def test_a_bounce_is_read_whoever_wrote_it(name: str, expected: str, message: str) -> None:
     found = _reading(message)
     assert (name, Kind.BOUNCE, sorted(expected.split(", "))) == (name, found.kind, _told(found))
 
 
 @pytest.mark.parametrize(("name", "form"), [(name, form) for name, _, form in _cases("bounce-forms.txt")])
+@pytest.mark.slow
 def test_a_reply_means_the_same_whoever_reports_it(name: str, form: str) -> None:
     replies = [(expected, text) for expected, text in _replies() if text.startswith("5") and "b.net" not in text][::4]
     told = [(expected, text, _told(_reading(form.replace("{}", text)))) for expected, text in replies]

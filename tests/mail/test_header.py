@@ -96,6 +96,7 @@ def test_a_mapped_file_reads_like_bytes() -> None:
 
 
 @pytest.mark.parametrize("piece", [b"a", b"a ", b"a:", b"a\n", b"\n ", b": \n", b"\r", b"a\r\n", b" \n", b"a :", b"a:\n b\n"])
+@pytest.mark.slow
 def test_s13_time_is_in_proportion_to_length(piece: bytes) -> None:
     raw = piece * (MAX_HEADER // len(piece))
     start = time.process_time()

@@ -79,6 +79,7 @@ SIZES = [10_000, pytest.param(250_000, marks=pytest.mark.slow)]
      "<script>", "</script", "<a b=c ", " ", "<br>", "<blockquote>", "<pre>\n", "<p hidden>", "<li>", "<i style='a", "x ",
      "<p a='\"' b=\"'\">", "<head>", "<title>"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_s13_time_is_in_proportion_to_length(piece: str, size: int) -> None:
     source = piece * (size // len(piece))
     start = time.process_time()

@@ -356,6 +356,7 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
 # Within the unit run a size at which a loop of Python in a loop shows; with the slow ones, at which one of C does.
 @pytest.mark.parametrize("size", [50_000, pytest.param(500_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.slow
 def test_s12_s13_a_bomb_takes_bounded_time(bomb: str, size: int) -> None:
     root = timed(BOMBS[bomb](size))
     start = time.process_time()

@@ -88,6 +88,7 @@ def test_the_date_stands_after_the_last_semicolon() -> None:
 @pytest.mark.parametrize(
     "piece", ["(", ")", "((", "()", "(a)", "[", "[]", "<", "<>", "from ", "by (", "a.", "=", ";", "\\", "TLS1:"]
 )
+@pytest.mark.slow
 def test_time_is_bounded(piece: str) -> None:
     def once() -> float:
         start = time.process_time()

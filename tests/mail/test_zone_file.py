@@ -145,6 +145,7 @@ def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
 
 
 @pytest.mark.parametrize("piece", ["a TXT ", '"', '"a" ', "\\", "a ", " ", "#", "0 IN ", "\n", "a.test A 192.0.2.1\n"])
+@pytest.mark.slow
 def test_size_costs_no_more_than_it_is(piece: str) -> None:
     text = "a.test TXT " + piece * (500_000 // len(piece))
     began = time.perf_counter()

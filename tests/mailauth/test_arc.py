@@ -137,6 +137,7 @@ def test_arc_1_a_seal_over_a_failed_chain_covers_its_own_set_alone() -> None:
     assert key.verify(read.signature, signed)
 
 
+@pytest.mark.slow
 def test_arc_1_fifty_sets_are_the_most() -> None:
     full = sealed(times=MAX_INSTANCE, key=ED)
     began = time.perf_counter()
@@ -327,6 +328,7 @@ def test_any_header_has_a_verdict(raw: bytes) -> None:
 
 @pytest.mark.parametrize("piece", [b"i=1;", b"(", b"()", b" ", b"i=", b"a:", b"\r\n "])
 @pytest.mark.parametrize("name", [b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results"])
+@pytest.mark.slow
 def test_long_fields_cost_no_more_than_they_are(name: bytes, piece: bytes) -> None:
     raw = name + b": " + piece * (250_000 // len(piece)) + b"\r\nFrom: a@b.c\r\n\r\n"
     began = time.perf_counter()

@@ -166,6 +166,7 @@ def test_no_value_makes_the_parser_stumble(value: str) -> None:
 
 @pytest.mark.parametrize("size", [4_000, pytest.param(20_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("junk", ['\\"', "(", '"', "((a)", ";", "a=b ", "a ", ". ", ")", "a(\\", "=", "a.", "/"])
+@pytest.mark.slow
 def test_s13_hostile_values_take_linear_time(junk: str, size: int) -> None:
     started = time.process_time()
     value = (junk * size)[:size]

@@ -129,6 +129,7 @@ def test_the_signature_and_the_space_around_it_are_taken_out(raw: bytes, emptied
 
 
 @pytest.mark.parametrize("filler", [b"The quick  brown\tfox \r\n", b"\r\n", b" ", b"\r", b"\n\r", b"a"])
+@pytest.mark.slow
 def test_a_large_body_is_hashed_in_bounded_memory(filler: bytes, tmp_path: Path) -> None:
     size = 2 * 1024 * 1024
     path = tmp_path / "body"

@@ -400,6 +400,7 @@ def test_no_header_takes_long(crowd: bytes) -> None:
 @pytest.mark.parametrize(
     "body", [b" \r\n" * 400_000, b"--b\r\n" * 200_000, b" " * 1_000_000, b"\r\n" * 500_000, b"=\r\n" * 300_000]
 )
+@pytest.mark.slow
 def test_no_body_takes_long(body: bytes) -> None:
     message = parts(PLAIN) + body
     started = time.process_time()

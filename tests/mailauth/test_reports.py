@@ -219,11 +219,13 @@ def test_what_is_no_report_is_refused_with_the_reason(octets: bytes, reason: Unu
     assert reason is refused(octets)
 
 
+@pytest.mark.slow
 def test_s12_an_archive_is_not_unpacked_beyond_its_bound() -> None:
     incompressible = b"".join(zlib.compress(bytes([n % 256, n // 256]) * 9) for n in range(9000))
     assert Unreadable(Unusable.TOO_LARGE) == unpacked(gzip.compress(incompressible * 200 + incompressible * 200, 1))
 
 
+@pytest.mark.slow
 def test_s12_archives_in_archives_end() -> None:
     octets = NEW
     for _ in range(9):
@@ -248,6 +250,7 @@ def test_s12_archives_in_archives_end() -> None:
     ],
     ids=["elements", "depth", "unknown", "attributes", "ampersands", "less-than", "mended", "tags"],
 )
+@pytest.mark.slow
 def test_s13_no_document_takes_long(octets: bytes) -> None:
     before = time.process_time()
     assert isinstance(parse_dmarc_report(octets), Unreadable)

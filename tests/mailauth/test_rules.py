@@ -77,6 +77,7 @@ def crowd() -> bytes:
 
 
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+@pytest.mark.slow
 def test_s17_one_message_costs_a_bounded_number_of_lookups_and_seconds(record: str) -> None:
     dns, message = Hostile(record), crowd()
     began = time.perf_counter()

@@ -100,5 +100,6 @@ def compare(seed: int, monkeypatch: pytest.MonkeyPatch) -> str | None:
     return f"seed {seed} {client}: {ours.result} ({ours.reason}), pyspf {theirs}\n{text[len(HOSTS) :]}"
 
 
+@pytest.mark.slow
 def test_pyspf_agrees_on_made_up_records(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [] == [difference for seed in range(EXAMPLES) if (difference := compare(seed, monkeypatch))]
