@@ -103,7 +103,7 @@ async def test_it_is_looked_at_every_few_seconds(registry, tmp_path: Path, monke
         await asyncio.sleep(0.2)
         assert 0 < value(registry, "database_bytes")
         stop.set()
-        await asyncio.wait_for(watching, 1)
+        await asyncio.wait_for(watching, 10)
         census.close()
 
 

@@ -212,7 +212,7 @@ def test_s21_a_server_without_file_descriptors_backs_off_and_recovers(tmp_path: 
             httpx2.get(f"{world.server.api_url}/healthz", timeout=1)
         assert world.server.process is not None
         used = _processor_seconds(world.server.process.pid)
-        eventually(lambda: not _answers(port), 2)
+        eventually(lambda: not _answers(port), 10)
         assert _processor_seconds(world.server.process.pid) - used < 2, "it is busy with accepting what it can't accept"
         assert world.server.process.poll() is None
         for one in crowd:

@@ -105,7 +105,7 @@ def test_an_end_point_that_hangs_delays_neither_the_others_nor_the_api(
         api.get("/v1/webhooks")
     asked = (time.monotonic() - started) / 20
     tell(f"500 events told in {told:.1f} s beside two end points that hang; a GET took {asked * 1000:.0f} ms")
-    assert asked < 0.2
+    assert asked < 1
     assert 500 == len({one.headers["webhook-id"] for one in hooks.at("/good")})
 
 

@@ -714,4 +714,4 @@ async def test_waiting_ends_when_the_loop_is_stopped(internet):
     task = asyncio.ensure_future(workers._until(stop, internet.ports.store.wait(Topic.QUEUE, 10**9, 60)))
     await asyncio.sleep(0)
     stop.set()
-    await asyncio.wait_for(task, 1)
+    await asyncio.wait_for(task, 10)

@@ -44,15 +44,19 @@ def _sabotage(how: str) -> None:
 
         commit = writer.Writer._commit
 
+        def about_to_die() -> bool:  # not before: a world has to be set up
+            return os.path.getsize(os.environ["MAILWRIGHT_FAULT"]) > 0
+
         def late(self: writer.Writer, notes: object) -> None:
-            time.sleep(0.02)
+            if about_to_die():
+                time.sleep(0.5)  # so that yes has reached the other side, on a crowded machine as well
             commit(self, notes)
 
         run = writer.Writer._run
 
         def early(self: writer.Writer, work: object, notes: object) -> None:
             run(self, work, notes)
-            if os.path.getsize(os.environ["MAILWRIGHT_FAULT"]):  # not before it is to die: a world has to be set up
+            if about_to_die():
                 work.tell()
 
         writer.Writer._run, writer.Writer._commit = early, late

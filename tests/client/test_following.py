@@ -23,7 +23,7 @@ def following() -> Following:
     return Following(Call("GET", "/v1/events/stream"), Patience(tries=3), lambda: 1.0)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(1, len(STREAM.encode()) - 1)))
 def test_pieces_of_any_size_give_the_same_events(cuts: list[int]) -> None:
     raw, one = STREAM.encode(), following()
@@ -32,7 +32,7 @@ def test_pieces_of_any_size_give_the_same_events(cuts: list[int]) -> None:
     assert (["e1", "e2"], "c2") == (found, one.cursor)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.binary(max_size=60)))
 def test_nothing_but_garbled_is_raised_for_nonsense(chunks: list[bytes]) -> None:
     one = following()

@@ -99,7 +99,7 @@ PIECES = (
 MESSAGES = st.binary(max_size=600) | st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join)
 
 
-@settings(max_examples=100, deadline=1000)
+@settings(max_examples=100)
 @given(MESSAGES, st.sampled_from(["none", "pass", "fail", "temperror"]))
 def test_any_message_goes_on(parts, raw, arc):
     fields = put_on(parts, raw, arc=arc)

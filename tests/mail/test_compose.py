@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import re
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timing import in_time
 
 from mailwright.mail.address import Address, parse_address_list
 from mailwright.mail.compose import (
@@ -233,7 +233,7 @@ LINE = st.text(NO_BREAKS, max_size=60) | st.text('aé =?_<>"\\,.日😀', max_si
 
 
 @given(subject=LINE, name=LINE, value=LINE)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_header_text_comes_back_as_it_went_in(subject: str, name: str, value: str) -> None:
     draft = replace(PLAIN, subject=subject, to=(replace(BOB, display_name=name), CAROL), headers=(("X-Note", value),))
     raw = compose(draft)
@@ -248,7 +248,7 @@ def test_header_text_comes_back_as_it_went_in(subject: str, name: str, value: st
 
 
 @given(subject=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x24F, exclude_categories=["Cc"]), max_size=90))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_another_reader_sees_the_same_subject(subject: str) -> None:
     assert subject.split() == str(read(compose(replace(PLAIN, subject=subject)))["subject"]).split()
 
@@ -302,7 +302,7 @@ BODY = (
 
 
 @given(text=BODY, html=st.none() | BODY)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_bodies_come_back_as_they_went_in(text: str, html: str | None) -> None:
     raw = compose(replace(PLAIN, text=text, html=html))
     sane(raw)
@@ -351,7 +351,7 @@ def test_parts_nest_only_as_deep_as_they_must(parts: dict[str, Any], expected: A
 
 
 @given(content=st.binary(max_size=300), name=LINE.filter(lambda t: not re.search(r"[/\\\u202a-\u202e\u2066-\u2069]", t)))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_files_come_back_as_they_went_in(content: bytes, name: str) -> None:
     raw = compose(replace(PLAIN, attachments=(Attachment(name, "application/octet-stream", content),)))
     sane(raw)
@@ -518,7 +518,7 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 @given(st.text(st.characters(codec=None), max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_s10_any_string_anywhere_is_written_safely_or_refused(text: str) -> None:
     for path in UNSAFE:
         draft = replace(PLAIN, text=text, html=text, **UNSAFE[path](text))
@@ -593,7 +593,7 @@ def test_an_answer_can_always_be_written() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_original_makes_an_answer_that_can_not_be_written(text: str) -> None:
     header = parse_header(
         f"From: {text}\r\nTo: {text}\r\nSubject: {text}\r\nMessage-ID: <{text}>\r\nReferences: {text}".encode()
@@ -635,15 +635,6 @@ def test_a_quotation_marks_every_line() -> None:
 
 
 def test_composing_is_fast() -> None:
-    """The aim is 100 us for 5 KB; ten times that only ever fails for a change of algorithm."""
+    """The aim is 100 us for 5 KB; forty times that only ever fails for a change of algorithm."""
     draft = replace(PLAIN, text="A line of text, as people write them in their mail.\n" * 100)
-    compose(draft)
-    best = min(_seconds(draft) for _ in range(20))
-    print(f"compose: {best * 1e6:.0f} us")
-    assert best < 0.001
-
-
-def _seconds(draft: Draft) -> float:
-    before = time.perf_counter()
-    compose(draft)
-    return time.perf_counter() - before
+    in_time(0.004, lambda: compose(draft))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timing import in_time
 
 from mailwright.mail.dates import parse_date
 from mailwright.mail.header import parse_header
@@ -76,19 +76,17 @@ SIZES = [10_000, pytest.param(250_000, marks=pytest.mark.slow)]
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("piece", ["(", ")", "1", "1 ", "Jan ", "+", "-1", ":", "10:", "a", " ", "10:10 ", "\\", ";"])
 def test_time_is_in_proportion_to_length(piece: str, size: int) -> None:
-    start = time.process_time()
-    parse_date(piece * (size // len(piece)))
-    assert time.process_time() - start < size / 20_000
+    in_time(size / 20_000, lambda: parse_date(piece * (size // len(piece))))
 
 
-@settings(max_examples=100, deadline=2000)
+@settings(max_examples=100)
 @given(st.text("0129 :+-JanFeb,()GMT;./", max_size=50))
 def test_whatever_comes_a_moment_has_an_offset(text: str) -> None:
     moment = parse_date(text)
     assert moment is None or moment.astimezone(UTC) == moment
 
 
-@settings(max_examples=50, deadline=2000)
+@settings(max_examples=50)
 @given(st.datetimes(datetime(1970, 1, 1), datetime(9000, 1, 1)), st.integers(-14 * 60, 14 * 60))
 def test_a_date_in_the_standard_form_comes_back(moment: datetime, offset: int) -> None:
     aware = moment.replace(microsecond=0, tzinfo=timezone(timedelta(minutes=offset)))

@@ -366,7 +366,7 @@ def test_an_address_that_can_not_be_written_is_refused() -> None:
 
 
 @given(st.binary(max_size=300), st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_original_and_any_reply_make_a_readable_report(original: bytes, text: str) -> None:
     recipient = RecipientStatus(text, None, None, text, text, text, text)
     raw = render_dsn(

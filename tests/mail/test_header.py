@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import mmap
 import tempfile
-import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timing import in_time
 
 from mailwright.mail.header import MAX_FIELDS, MAX_HEADER, Field, parse_header
 
@@ -99,12 +99,10 @@ def test_a_mapped_file_reads_like_bytes() -> None:
 @pytest.mark.slow
 def test_s13_time_is_in_proportion_to_length(piece: bytes) -> None:
     raw = piece * (MAX_HEADER // len(piece))
-    start = time.process_time()
-    parse_header(raw)
-    assert time.process_time() - start < 0.5
+    in_time(0.5, lambda: parse_header(raw))
 
 
-@settings(max_examples=100, deadline=2000)
+@settings(max_examples=100)
 @given(st.binary(max_size=80) | st.text("ab: \t\r\n\0", max_size=80).map(str.encode))
 def test_whatever_comes_is_split_into_places_of_the_message(raw: bytes) -> None:
     header = parse_header(raw)

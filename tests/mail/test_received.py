@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timing import in_time
 
 from mailwright.mail.received import Received, parse_received
 
@@ -90,15 +90,10 @@ def test_the_date_stands_after_the_last_semicolon() -> None:
 )
 @pytest.mark.slow
 def test_time_is_bounded(piece: str) -> None:
-    def once() -> float:
-        start = time.process_time()
-        parse_received("from a (" + piece * 100_000)
-        return time.process_time() - start
-
-    assert min(once() for _ in range(3)) < 0.2  # the search for cycles among all that other tests left may fall into one
+    in_time(0.5, lambda: parse_received("from a (" + piece * 100_000))
 
 
-@settings(max_examples=75, deadline=2000)
+@settings(max_examples=75)
 @given(
     st.lists(
         st.sampled_from(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from timing import in_time
 
 from mailwright.mail import mime
 from mailwright.mail.mime import html_to_text
@@ -87,10 +86,8 @@ def test_s27_characters_without_a_shape_are_not_read(kind: str) -> None:
     ],
 )
 def test_s13_no_style_takes_long(again: str) -> None:
-    begun = time.process_time()
-    html_to_text(again * (250_000 // len(again)) + ">x")
-    html_to_text(f'<b style="{again * (250_000 // len(again))}">x')
-    assert time.process_time() - begun < 2
+    in_time(1, lambda: html_to_text(again * (250_000 // len(again)) + ">x"))
+    in_time(1, lambda: html_to_text(f'<b style="{again * (250_000 // len(again))}">x'))
 
 
 @given(st.text(alphabet="<>/ abdivspnt=\"';:-0.%px#()\\*&", max_size=200))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import time
 
 import pytest
 from dkim_reference import ED, MESSAGE, NOW, RSA
 from hypothesis import given
 from hypothesis import strategies as st
+from timing import in_time
 
 from mailwright.mail.header import parse_header
 from mailwright.mail.questions import Answer, Question, Status, Zone, answer
@@ -140,9 +140,7 @@ def test_arc_1_a_seal_over_a_failed_chain_covers_its_own_set_alone() -> None:
 @pytest.mark.slow
 def test_arc_1_fifty_sets_are_the_most() -> None:
     full = sealed(times=MAX_INSTANCE, key=ED)
-    began = time.perf_counter()
-    assert (ArcResult.PASS, MAX_INSTANCE) == ((verdict := check(full)).result, verdict.instance)
-    assert time.perf_counter() - began < 1
+    assert (ArcResult.PASS, MAX_INSTANCE) == ((verdict := in_time(1, lambda: check(full))).result, verdict.instance)
     assert full == sealed(full)
     extra = full.replace(b"i=50", b"i=51", 3)
     assert ArcResult.FAIL == check(extra).result
@@ -159,10 +157,8 @@ def test_s17_a_thousand_sets_cost_no_lookup_and_no_time() -> None:
         b"ARC-Seal: i=%d; a=rsa-sha256; d=d%d.test; s=s; cv=pass; b=eA==\r\n" % (n % 50 + 1, n) for n in range(900)
     )
     message = crowd + MESSAGE
-    began = time.perf_counter()
-    verdict = answer(verify(parse_header(message), message, now=NOW), lookup)
+    verdict = in_time(0.5, lambda: answer(verify(parse_header(message), message, now=NOW), lookup))
     assert (ArcResult.FAIL, []) == (verdict.result, asked)
-    assert time.perf_counter() - began < 0.5
 
 
 def test_s17_a_chain_asks_for_each_key_once() -> None:
@@ -331,6 +327,4 @@ def test_any_header_has_a_verdict(raw: bytes) -> None:
 @pytest.mark.slow
 def test_long_fields_cost_no_more_than_they_are(name: bytes, piece: bytes) -> None:
     raw = name + b": " + piece * (250_000 // len(piece)) + b"\r\nFrom: a@b.c\r\n\r\n"
-    began = time.perf_counter()
-    check(raw)
-    assert time.perf_counter() - began < 1
+    in_time(1, lambda: check(raw))

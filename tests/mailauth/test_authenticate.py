@@ -287,7 +287,7 @@ PIECES = st.sampled_from(
 FIELDS = st.one_of(st.lists(PIECES, max_size=12).map(lambda pieces: "".join(pieces).encode()), st.binary(max_size=60))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(FIELDS)
 def test_any_from_field_is_read_without_raising_and_names_only_domains_that_stand_in_it(text: bytes) -> None:
     found = from_field(text.replace(b"\n\n", b"").replace(b"\r\n\r\n", b""))
@@ -297,7 +297,7 @@ def test_any_from_field_is_read_without_raising_and_names_only_domains_that_stan
         assert domain.startswith("xn--") or ".xn--" in domain or domain.encode() in text.lower().replace(b"\r\n", b"")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=200), st.text(max_size=30), st.text(max_size=30))
 def test_any_message_is_authenticated_without_raising(message: bytes, mail_from: str, helo: str) -> None:
     found = run(message, mail_from=mail_from, helo=helo)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from dkim_reference import ED, MESSAGE, NOW, forge
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timing import in_time
 
 from mailwright.mail.header import parse_header
 from mailwright.mail.questions import Zone, answer
@@ -158,7 +158,7 @@ def test_a_property_is_found_by_its_name() -> None:
 FUZZ = st.text(alphabet=' \t\r\n;=.()"\\/@ab1ü\0', max_size=60)
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(st.one_of(FUZZ, st.text(max_size=60), FUZZ.map("a.example; dkim=pass ".__add__)))
 def test_no_value_makes_the_parser_stumble(value: str) -> None:
     assert isinstance(parse(value), AuthResults)
@@ -168,12 +168,11 @@ def test_no_value_makes_the_parser_stumble(value: str) -> None:
 @pytest.mark.parametrize("junk", ['\\"', "(", '"', "((a)", ";", "a=b ", "a ", ". ", ")", "a(\\", "=", "a.", "/"])
 @pytest.mark.slow
 def test_s13_hostile_values_take_linear_time(junk: str, size: int) -> None:
-    started = time.process_time()
     value = (junk * size)[:size]
-    parse(value)
-    parse("a.example; dkim=pass " + value)
-    strip(parse_header(f"Authentication-Results: {value}\r\n\r\n".encode()), US)
-    assert time.process_time() - started < size / 50_000
+    header = parse_header(f"Authentication-Results: {value}\r\n\r\n".encode())
+    in_time(size / 20_000, lambda: parse(value))
+    in_time(size / 20_000, lambda: parse("a.example; dkim=pass " + value))
+    in_time(size / 20_000, lambda: strip(header, US))
 
 
 # Writing
@@ -223,7 +222,7 @@ def test_a_value_is_quoted_only_when_it_must_be(value: str, written: str) -> Non
     assert f"smtp.mailfrom={written}\r\n" == field.decode().partition(" spf=pass ")[2]
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=70)
 @given(
     st.text(max_size=20),
     st.lists(
@@ -257,7 +256,7 @@ WORDS = st.text(alphabet='abz09 .@;()"\\=/-ü', max_size=80).map(lambda text: " 
 NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,9}[a-z0-9])?", fullmatch=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.from_regex(r"[a-z][a-z0-9.-]{0,30}", fullmatch=True),
     st.lists(

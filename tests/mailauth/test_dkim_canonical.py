@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import time
 import tracemalloc
 from hashlib import sha256
 from pathlib import Path
@@ -59,7 +58,7 @@ def test_the_body_has_these_canonical_forms(body: bytes, simple: bytes, relaxed:
     assert (sha256(relaxed).digest(), len(relaxed)) == digest([body], RELAXED)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(PIECES, max_size=8).map(b"".join), max_size=6), st.sampled_from(Canonicalisation))
 @example([b"a ", b"\r", b"\n"], RELAXED)
 @example([b" ", b" \r", b"b"], RELAXED)
@@ -70,7 +69,7 @@ def test_any_split_gives_what_the_plain_way_gives(chunks: list[bytes], form: Can
     assert (sha256(whole).digest(), len(whole)) == digest(chunks, form)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(PIECES, max_size=12).map(b"".join), st.lists(st.integers(0, 30), max_size=5), st.integers(1, 7))
 def test_each_length_hashes_so_many_octets_in_the_same_pass(body: bytes, lengths: list[int], step: int) -> None:
     whole = dkim_reference.canonical_body(body, "relaxed")
@@ -80,7 +79,7 @@ def test_each_length_hashes_so_many_octets_in_the_same_pass(body: bytes, lengths
     assert (sha256(whole).digest(), len(whole)) == (body_hash.digest(), body_hash.size)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(
         st.sampled_from([b" ", b"\t", b"\r\n ", b"\r\n\t", b"a", b":", b";", b"\xff", b"\x0b", b"\r", b"\0"]), max_size=10
@@ -137,11 +136,9 @@ def test_a_large_body_is_hashed_in_bounded_memory(filler: bytes, tmp_path: Path)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
         hashes = [BodyHash(form, lengths=[7, 70_000]) for form in Canonicalisation]
         tracemalloc.start()
-        started = time.process_time()
         hash_body(body_chunks(raw, 0), hashes)
         for body_hash in hashes:
             body_hash.digest()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 1_500_000
-    assert time.process_time() - started < 2

@@ -130,7 +130,7 @@ def test_s18_a_key_says_why_it_may_not_be_used() -> None:
     assert "key is not for rsa-sha256" == key.refusal(Algorithm.RSA_SHA256, "email")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.one_of(
         st.text(max_size=60),
@@ -142,7 +142,7 @@ def test_no_record_makes_the_parser_stumble(record: str) -> None:
     assert isinstance(parse_key(record), PublicKey | BadKey)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 293), st.integers(0, 255))
 def test_a_damaged_rsa_key_is_another_key_or_none(place: int, octet: int) -> None:
     packed = bytearray(

@@ -111,7 +111,7 @@ def test_a_colon_separated_value_gives_its_items_trimmed() -> None:
     assert ("from", "to", "") == split_list(" from\t:\r\n to : ")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.one_of(st.binary(max_size=80), st.text(max_size=80), st.text(alphabet="ab=; \r\n\t\0", max_size=40)))
 def test_whatever_comes_the_parsers_return(text: bytes | str) -> None:
     found = parse_tags(text)
@@ -120,7 +120,7 @@ def test_whatever_comes_the_parsers_return(text: bytes | str) -> None:
         decode_quoted(value)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.dictionaries(
         st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True), st.from_regex(r"[!-:<-~]{0,9}", fullmatch=True)

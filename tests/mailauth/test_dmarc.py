@@ -313,7 +313,7 @@ DOMAINS = st.one_of(
 RESULTS = st.tuples(DOMAINS, st.sampled_from(["pass", "fail", "temperror", ""]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(DOMAINS, max_size=3),
     st.lists(RESULTS, max_size=1),

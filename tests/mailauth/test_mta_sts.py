@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from timing import in_time
 
 from mailwright.mailauth.mta_sts import MAX_AGE, Cached, Mode, Next, Policy, next_step, parse_policy, parse_record, policy_id
 
@@ -131,9 +132,7 @@ def test_no_policy_is_too_much(content: bytes) -> None:
 
 
 def test_the_largest_input_is_read_at_once() -> None:
-    begun = time.perf_counter()
     for text in ("v=STSv1" + " \t" * 30_000, "v=STSv1;" * 8000, "v=STSv1; id=" + "a" * 60_000):
-        parse_record(text)
+        in_time(0.5, partial(parse_record, text))
     for unit in (b"mx:" + b"a." * 100 + b"\n", b"mx: " + b" " * 60, b"\r\n", b"a" * 60):
-        parse_policy(unit * (65_536 // len(unit)))
-    assert time.perf_counter() - begun < 1
+        in_time(0.5, partial(parse_policy, unit * (65_536 // len(unit))))

@@ -37,7 +37,7 @@ def test_a_name_is_written_as_dns_compares_it_or_not_at_all(text: str, name: str
     assert name == to_dns_name(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=40))
 def test_a_name_stays_as_it_is_once_written(text: str) -> None:
     name = to_dns_name(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from hypothesis import example, given
 from hypothesis import strategies as st
-from identity_reference import KEY, MESSAGE, NOW, SHARED, WHO, signed, verdict, zone
+from identity_reference import KEY, MESSAGE, NOW, SHARED, signed, verdict, zone
+from timing import in_time
 
 from mailwright.mail.header import parse_header
 from mailwright.mail.questions import Question, Zone, answer
@@ -392,9 +392,7 @@ def test_no_key_record_makes_it_raise(record: str) -> None:
 )
 def test_no_header_takes_long(crowd: bytes) -> None:
     message = signed().replace(b"From:", crowd + b"From:", 1)
-    started = time.process_time()
-    assert verdict(message).verdict in ("pass-content", "permerror")
-    assert time.process_time() - started < 1
+    assert in_time(1, lambda: verdict(message)).verdict in ("pass-content", "permerror")
 
 
 @pytest.mark.parametrize(
@@ -403,10 +401,8 @@ def test_no_header_takes_long(crowd: bytes) -> None:
 @pytest.mark.slow
 def test_no_body_takes_long(body: bytes) -> None:
     message = parts(PLAIN) + body
-    started = time.process_time()
-    assert "pass" == verdict(signed(message)).verdict
-    assert after(message, message + b"x") in ("pass-content", "pass-content+added", "fail")
-    assert time.process_time() - started < 2
+    assert "pass" == in_time(1, lambda: verdict(signed(message))).verdict
+    assert in_time(1, lambda: after(message, message + b"x")) in ("pass-content", "pass-content+added", "fail")
 
 
 # --- keys ----------------------------------------------------------------------------------------------------------------
@@ -442,34 +438,3 @@ def test_a_sig_of_another_key_is_seen_even_under_a_right_b() -> None:
     tags["sig"] = base64.b64encode(bytes(64)).decode()
     tags["b"] = base64.b64encode(KEY.key.sign(signed_octets(tags))).decode()
     assert "sig is not this key's signature of agent and mode" == verdict(render(tags) + MESSAGE).reason
-
-
-# --- speed ---------------------------------------------------------------------------------------------------------------
-
-
-def microseconds(work: Callable[[], object], times: int = 200) -> float:
-    best = float("inf")
-    for _ in range(7):
-        started = time.process_time()
-        for _ in range(times):
-            work()
-        best = min(best, (time.process_time() - started) / times)
-    return best * 1e6
-
-
-@pytest.mark.slow
-def test_signing_and_verifying_5_kb_cost_little(capsys: pytest.CaptureFixture[str]) -> None:
-    message = MESSAGE + b"The quick brown fox jumps over the lazy dog, and then again.\r\n" * 78
-    header, whole = parse_header(message), signed(message)
-    top, public = parse_header(whole), KEY.key.public_key()
-    signature = KEY.key.sign(message)
-    bare = microseconds(lambda: KEY.key.sign(message)), microseconds(lambda: public.verify(signature, message))
-    cost = (
-        microseconds(lambda: provenance.sign(header, message, WHO, KEY, now=NOW, nonce=bytes(12))),
-        microseconds(lambda: answer(provenance.verify(top, whole, now=NOW, rcpt="bob@there.example"), zone())),
-    )
-    with capsys.disabled():
-        for word, took, alone in zip(("sign", "verify"), cost, bare, strict=True):
-            print(f"\nidentity {word}, 5 KB: {took:.0f} us, {took / alone:.1f} times bare Ed25519 ({alone:.0f} us)")
-    assert cost[0] <= 300
-    assert cost[1] <= 500

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import time
 from pathlib import Path
 
 import pytest
 from dkim_reference import ED, NOW, forge
+from timing import in_time
 
 from mailwright.mail.header import parse_header
 from mailwright.mail.questions import Answer, Question, RecordType, Status, answer
@@ -79,20 +79,21 @@ def crowd() -> bytes:
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
 @pytest.mark.slow
 def test_s17_one_message_costs_a_bounded_number_of_lookups_and_seconds(record: str) -> None:
-    dns, message = Hostile(record), crowd()
-    began = time.perf_counter()
-    found: Authentication = answer(
-        authenticate(
+    message = crowd()
+
+    def judged() -> tuple[Authentication, Hostile]:
+        dns = Hostile(record)
+        questions = authenticate(
             message,
             parse_header(message),
             ip=ipaddress.ip_address("192.0.2.1"),
             helo="helo.hostile.test",
             mail_from="x." * 20 + "@deep.er.and.deep.er.and.deep.hostile.test",
             now=NOW,
-        ),
-        dns,
-    )
-    assert time.perf_counter() - began < 2
+        )
+        return answer(questions, dns), dns
+
+    found, dns = in_time(2, judged)
     # RFC 7208 §4.6.4: MAIL FROM and HELO, ten terms each, of ten hosts each; ten signatures; a walk of eight.
     assert len(dns.asked) <= 2 * (1 + 10 * 11) + 10 + 8
     assert 10 == len(found.dkim)

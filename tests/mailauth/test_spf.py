@@ -300,7 +300,7 @@ class Noise:
         return Answer(Status.OK, records) if records else Answer(Status.NODATA)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     RECORDS,
     ADDRESSES,
@@ -328,7 +328,7 @@ def test_whatever_stands_in_dns_the_check_ends_within_its_limits(
         answer(lint("x.example", [record]), noise)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(RECORDS, st.text(max_size=60)))
 def test_any_text_is_read_without_raising(text: str) -> None:
     record = parse_record(text)

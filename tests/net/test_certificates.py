@@ -105,7 +105,7 @@ async def test_they_are_looked_at_every_few_seconds_and_when_asked(tmp_path: Pat
     await asyncio.sleep(0.1)
     assert "CN=newer.example" == shown(certificate.context)
     stop.set()
-    await asyncio.wait_for(keeping, 1)
+    await asyncio.wait_for(keeping, 10)
 
 
 def test_what_stands_against_files_is_said(tmp_path: Path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ssl
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -212,11 +211,10 @@ async def test_a_fetch_brings_status_headers_and_body(serve: Serve) -> None:
 async def test_trouble_with_the_peer_is_a_value_and_takes_bounded_time(serve: Serve, reply: bytes | None) -> None:
     endpoint = await serve(reply)
     options = PosterOptions(("http",), None, LOOPBACK, timeout=0.3)
-    began = time.monotonic()
-    found = await Poster(Table(HERE), options).post(f"http://hooks.example:{endpoint.port}/", [], b"{}")
+    async with asyncio.timeout(10):
+        found = await Poster(Table(HERE), options).post(f"http://hooks.example:{endpoint.port}/", [], b"{}")
     assert isinstance(found, NotPosted)
     assert ("timeout" if reply is None else "protocol") == found.reason
-    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize("header", [("x", "a\r\nInjected: 1"), ("x y", "a"), ("x", "ä"), ("x", "a\0")])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -217,10 +216,9 @@ async def test_s17_the_ad_bit_is_believed_only_when_that_is_configured(start: St
 
 
 async def test_silence_takes_no_longer_than_the_time_out(start: Start) -> None:
-    resolver = await start(timeout=0.1, tries=3)
-    began = time.monotonic()
-    assert Status.TIMEOUT == (await resolver.ask(Question("slow.example", RecordType.A))).status
-    assert time.monotonic() - began < 0.5
+    resolver = await start(timeout=0.1, tries=300)
+    async with asyncio.timeout(10):
+        assert Status.TIMEOUT == (await resolver.ask(Question("slow.example", RecordType.A))).status
 
 
 async def test_who_stops_waiting_does_not_spoil_it_for_others(start: Start, server: ZoneServer) -> None:

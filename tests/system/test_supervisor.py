@@ -73,7 +73,7 @@ async def test_the_watchdog_is_fed_three_times_as_often_as_asked(told, monkeypat
 async def test_a_watchdog_that_is_not_ours_is_not_fed(monkeypatch, asked):
     for name, value in asked.items():
         monkeypatch.setenv(name, value)
-    await asyncio.wait_for(supervisor.watchdog(asyncio.Event()), 1)
+    await asyncio.wait_for(supervisor.watchdog(asyncio.Event()), 10)
 
 
 def test_sockets_of_another_process_are_left_alone():

@@ -52,7 +52,7 @@ def test_lines_and_defects_are_told_in_order(raw: bytes, expected: list[bytes | 
     assert expected == lines_of(*(bytes([octet]) for octet in raw))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.binary(max_size=8) | st.sampled_from([b"\r\n", b"\r", b"\n", b"x" * 30]), max_size=12))
 def test_any_bytes_give_the_same_lines_under_any_split(pieces: list[bytes]):
     assert lines_of(b"".join(pieces)) == lines_of(*pieces)

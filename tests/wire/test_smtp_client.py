@@ -783,7 +783,7 @@ lines = st.lists(st.sampled_from([b"", b".", b"..", b".x", b"x", b"x.", b"x" * 3
 
 
 @given(lines, st.integers(1, 9))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_s2_no_message_ends_early_or_loses_a_dot_however_it_is_cut(parts: list[bytes], cut: int) -> None:
     message = b"".join(line + b"\r\n" for line in parts)
     wire = b"".join(stuffed([message[:cut], message[cut:]]))
@@ -860,7 +860,7 @@ replies = st.one_of(
 
 
 @given(st.lists(replies, max_size=25), st.sampled_from(list(Tls)), st.booleans())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_no_reply_raises_or_hangs_and_every_recipient_gets_one_outcome(said: list[bytes], tls: Tls, login: bool) -> None:
     credentials = Credentials("ada", "hunter2") if login else None
     session = Session(Options("us.example", tls=tls, credentials=credentials, plaintext_auth=True))
@@ -884,7 +884,7 @@ def test_no_reply_raises_or_hangs_and_every_recipient_gets_one_outcome(said: lis
 
 
 @given(st.binary(max_size=60), st.integers(0, 60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_how_replies_are_cut_makes_no_difference(data: bytes, cut: int) -> None:
     def run(*chunks: bytes) -> tuple[list[Event], tuple[str, ...]]:
         session = Session(PLAIN)

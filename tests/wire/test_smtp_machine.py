@@ -252,6 +252,6 @@ def octets_within(session: Session) -> int:
 
 # Without shrinking, which takes minutes, beyond what a test may take: what went wrong is printed as it was found.
 AnyClient.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+    max_examples=150, stateful_step_count=40, phases=(Phase.explicit, Phase.reuse, Phase.generate)
 )
 TestAnyClient = AnyClient.TestCase

@@ -98,7 +98,7 @@ def test_a_path_is_written_as_it_must_be_sent(path: Path, expected: str):
     assert expected == str(path)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet=st.sampled_from('<>@",:\\[].a-π\udc80 \t\0:')) | st.text(), st.integers(0, 5))
 def test_no_text_makes_it_raise(text: str, at: int):
     for take in (take_path, take_forward_path, take_reverse_path):

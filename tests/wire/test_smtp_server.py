@@ -428,7 +428,7 @@ def waits(segment: bytes) -> bool:
     return not any(line.split(b" ")[0].upper() in (b"EHLO", b"HELO", b"DATA", b"AUTH", b"STARTTLS") for line in lines)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(opening, st.lists(segment.filter(waits), max_size=4), st.data())
 def test_the_same_octets_are_the_same_events_and_replies_under_any_split(
     first: bytes, others: list[bytes], data: st.DataObject
@@ -445,7 +445,7 @@ def test_the_same_octets_are_the_same_events_and_replies_under_any_split(
 noise = st.binary(max_size=30) | st.sampled_from([f"{line}\r\n".encode() for line in (*COMMANDS, *ENDS, "x" * 13_000)])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(noise, max_size=25), st.booleans())
 def test_no_octets_raise_or_pile_up(octets: list[bytes], tls: bool):
     shell = Shell(Options(starttls=True, auth_mechanisms=("PLAIN", "LOGIN"), max_size=100), tls).helloed()

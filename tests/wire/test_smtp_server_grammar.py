@@ -141,7 +141,7 @@ def test_base64_is_read_strictly(line: bytes, expected: bytes | None):
     assert expected == read_base64(line)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(list(JUDGES)), st.text() | st.binary().map(lambda octets: octets.decode("latin-1")), st.booleans())
 def test_no_argument_makes_a_judge_raise(verb: Verb, argument: str, tls: bool):
     options = Options(starttls=True, auth_mechanisms=("PLAIN",))

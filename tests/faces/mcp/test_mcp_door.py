@@ -177,7 +177,7 @@ async def test_what_waits_ends_when_the_server_does(door):
     waiting = asyncio.create_task(door.post(body, **fields("tools/call", "wait_for_message")))
     await asyncio.sleep(0.2)
     door.mounted.hush()
-    found = await asyncio.wait_for(waiting, 2)
+    found = await asyncio.wait_for(waiting, 10)
     assert found.json()["result"]["structuredContent"]["timed_out"]
 
 

@@ -135,7 +135,7 @@ async def test_a_cancelled_request_is_hung_up_on():
         await pipe.take(json.dumps(call("tools/call", identity=9)).encode())
         await asyncio.sleep(0.05)
         await pipe.take(b'{"method":"notifications/cancelled","params":{"requestId":9}}')
-        await asyncio.wait_for(gone.wait(), 2)
+        await asyncio.wait_for(gone.wait(), 10)
         await pipe.finish()
     assert ([], {}) == (told, pipe.working)
 

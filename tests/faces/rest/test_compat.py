@@ -46,7 +46,7 @@ VALUES = st.recursive(ATOMS, lambda one: st.lists(one, max_size=3) | st.dictiona
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda one: f"{one.method} {one.path}")
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4), st.binary(max_size=20))
 def test_nonsense_is_refused(route: Foreign, said: dict[str, object], raw: bytes) -> None:
     values = ("x",) * route.path.count("{")

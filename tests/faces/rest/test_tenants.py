@@ -241,6 +241,6 @@ def ready_keys() -> Iterator[None]:
 
 
 TwoHouses.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=12, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+    max_examples=12, stateful_step_count=12, phases=(Phase.explicit, Phase.reuse, Phase.generate)
 )
 TestTwoHouses = TwoHouses.TestCase
