@@ -6,11 +6,11 @@ import mmap
 from dataclasses import replace
 
 import pytest
-from delivering import BOB, CAROL, FINE, claim, route_of, row_of, send
+from delivering import BOB, CAROL, FINE, begin, claim, route_of, row_of, send
 
 from mailwright.core import delivery, identity
 from mailwright.core.model import Alignment, ApprovalStatus, MessageStatus, OversightMode, Smarthost
-from mailwright.core.ports import Deferred, Host, Rejected, Report, Route, Signed
+from mailwright.core.ports import Deferred, Host, Rejected, Report, Route, Signed, TlsPolicy
 from mailwright.mail.header import parse_header
 
 # --- I5: what was approved, and nothing else ----------------------------------------------------------------------------
@@ -143,6 +143,26 @@ def test_the_parcel_has_the_return_path_and_the_id_of_its_delivery(internet):
         assert parcel.mail_from.startswith(f"b+{parcel.envelope_id.removeprefix('dlv_')}.")
         assert parcel.mail_from.endswith("@bounce.agents.example")
         assert "dkim-signature" == parse_header(parcel.message.prefix).fields[0].name
+
+
+def test_what_requires_tls_is_a_parcel_that_does_or_none_at_all(internet):
+    parcels = []
+
+    class Courier:
+        async def deliver(self, route, parcel):
+            parcels.append(parcel)
+            return Report((FINE,), ())
+
+    send(internet, require_tls=True)
+    (job,) = begin(internet)
+    ports = replace(internet.ports, courier=Courier())
+    host = Host("mx.there.example", ("1.1.1.1",))
+    (report, fields) = internet.do(delivery.attempt(ports, job, Route("there", (host,))))
+    assert ("5.7.30", b"", []) == (report.outcomes[0].enhanced, fields, parcels)
+    promised = replace(host, policy=TlsPolicy("sts", "there.example"))
+    for route in (Route("there", (promised,)), Route("local:25", (host,), "none", ours=True)):
+        internet.do(delivery.attempt(ports, job, route))
+    assert [True, False] == [parcel.require_tls for parcel in parcels]
 
 
 @pytest.mark.parametrize("dictated", [Deferred(None, "4.4.3", "DNS is silent"), Rejected(None, "5.1.2", "no such domain")])

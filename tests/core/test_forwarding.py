@@ -15,7 +15,7 @@ from mailwright.core.errors import InvalidInput, MissingPermission, NotFound, Re
 from mailwright.core.forwarding import MAX_FORWARDS, NewForward
 from mailwright.core.model import MessageStatus, Trust
 from mailwright.core.ports import Parcel, Settings, Signed
-from mailwright.core.receiving import recipient
+from mailwright.core.receiving import Peer, recipient
 from mailwright.core.sending import IN_MEMORY
 from mailwright.mail.address import Address
 from mailwright.mail.header import parse_header
@@ -57,6 +57,16 @@ def test_a_message_goes_on_as_it_came_and_a_copy_stays(internet, ada):
     (kept,) = ada.inbox()
     assert letter.raw.endswith(kept.raw)
     assert ("Tea?", "At four?", MessageStatus.DELIVERED) == (letter.subject, letter.text, ada.sent()[0].status)
+
+
+def test_what_must_not_go_on_in_the_clear_does_not_by_a_rule_either(internet, ada):
+    carol = internet.person(CAROL)
+    peer = Peer("11.255.255.255", "nowhere.example", "TLSv1.3", require_tls=True)
+    internet.inject(b"From: bob@there.example\r\nSubject: Tea?\r\n\r\nx\r\n", to=ada.address, mail_from=BOB, peer=peer)
+    internet.run()
+    ((copy,), (kept,)) = ada.sent(), ada.inbox()
+    assert (True, True, []) == (kept.message.require_tls, copy.message.require_tls, carol.inbox())
+    assert ("5.7.30", MessageStatus.BOUNCED) == (copy.recipients[CAROL].enhanced, copy.status)
 
 
 def test_dmarc_passes_at_the_last_receiver_by_the_authors_own_signature(internet, ada):

@@ -9,9 +9,9 @@ import pytest
 from core.delivering import begin, send
 
 from mailwright.core.delivery import find_route
-from mailwright.core.ports import Host, Route, TlsFault, TlsPolicy
+from mailwright.core.ports import Host, Rejected, Route, TlsFault, TlsPolicy
 from mailwright.core.routing import Here, exchangers
-from mailwright.core.tls_policies import relaxed, with_sts
+from mailwright.core.tls_policies import relaxed, required, with_sts
 from mailwright.mail.header import parse_header
 from mailwright.mail.questions import Answer, Question, Status, Zone, answer
 from mailwright.mailauth.mta_sts import Mode, Policy
@@ -78,6 +78,31 @@ def test_an_exchanger_that_is_an_alias_may_have_its_records_at_the_end_of_it() -
 def test_an_author_may_want_no_tls_rather_than_no_delivery(field: bytes, enforced: bool) -> None:
     found = relaxed(route(), parse_header(field + b"\r\n\r\n"))
     assert [("tlsa", enforced, None), None] == policies(found)
+
+
+# RFC 8689 §4.2.1: a message that must not go on in the clear
+
+
+def test_what_requires_tls_goes_to_hosts_that_somebody_vouches_for() -> None:
+    assert [DANE] == policies(required(route()))
+    bogus = route(zone=ZONE.replace(f"a.there.example TLSA {RECORD}", "a.there.example TLSA !servfail"))
+    assert [BOGUS] == policies(required(bogus))  # it waits: DNS may vouch for it later
+    tested = with_sts(route(()), "there.example", sts("a.there.example", "b.else.example", mode=Mode.TESTING), None)
+    assert [ENFORCED, ENFORCED] == policies(required(tested))
+
+
+def test_what_requires_tls_goes_nowhere_where_nobody_says_what_tls_must_show() -> None:
+    unusable = route(zone=ZONE.replace(RECORD, RECORD.replace("3", "1", 1)))
+    unfetched = with_sts(route(()), "there.example", None, TlsFault("sts-policy-fetch-error", "it could not be fetched"))
+    for found in (route(()), unusable, unfetched):
+        refused = required(found)
+        assert isinstance(refused, Rejected)
+        assert "5.7.30" == refused.enhanced
+
+
+def test_what_requires_tls_may_stay_here_or_go_to_whom_an_operator_named() -> None:
+    for found in (replace(route(()), tls="none", ours=True), replace(route(()), tls="implicit")):
+        assert found == required(found)
 
 
 @pytest.mark.parametrize("insecure", EVERYTHING)

@@ -232,6 +232,21 @@ def test_smtplib_delivers_over_starttls(run: Callable[[Awaitable[None]], None], 
     run(scenario())
 
 
+async def test_who_asks_for_tls_all_the_way_is_heard(certificate):
+    desk = Desk()
+    ours, theirs = certificate
+    async with serving(desk, replace(PLAIN, context=ours), Listen(HOST, 0, implicit_tls=True)) as server:
+        streams = await asyncio.open_connection(HOST, server.port, ssl=theirs, server_hostname="mx.here.example")
+        one = Client(*streams)
+        await one.reply()
+        assert "REQUIRETLS" in await one.ask("EHLO client.example\r\n")
+        for envelope in (ENVELOPE.replace(">\r\n", "> REQUIRETLS\r\n", 1), ENVELOPE):
+            await one.codes(envelope + "DATA\r\n", 3)
+            assert "250" == (await one.ask(".\r\n"))[:3]
+        one.writer.transport.abort()
+    assert [True, False] == [peer.require_tls for peer, *_ in desk.received]
+
+
 async def test_implicit_tls_needs_no_starttls(certificate):
     desk = Desk()
     ours, theirs = certificate

@@ -1,9 +1,11 @@
-"""What domains ask of TLS, kept towards real servers on loopback: MTA-STS (RFC 8461) and DANE (RFC 7672)."""
+"""What domains ask of TLS, kept towards real servers on loopback: MTA-STS (RFC 8461), DANE (RFC 7672);
+and what a message asks, REQUIRETLS (RFC 8689)."""
 
 from __future__ import annotations
 
 import hashlib
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from test_courier import OK, Make, Peer, Serve, make, parcel, quiet, serve
 
-from mailwright.core.ports import Deferred, Host, Report, Route, TlsFault, TlsPolicy
+from mailwright.core.ports import Deferred, Host, Rejected, Report, Route, TlsFault, TlsPolicy
 
 __all__ = ["make", "quiet", "serve"]  # fixtures
 
@@ -189,3 +191,39 @@ async def test_a_courier_on_another_loop_shows_the_chain_as_well(
     assert 2 == len(shown_chain(ours))
     assert ours.getpeercert(binary_form=True) == shown_chain(ours)[0]
     assert der != shown_chain(ours)[0]
+
+
+# --- REQUIRETLS --------------------------------------------------------------------------------------------------------
+
+MARKED = replace(parcel(), require_tls=True)
+
+
+async def test_what_requires_tls_is_marked_for_a_server_that_hands_it_on_so(
+    make: Make, serve: Serve, authority: trustme.CA, ca_file: str
+) -> None:
+    peer = await serve(context=context_for(authority, MX)[0], features=("REQUIRETLS",))
+    courier = make(ca_file=ca_file)
+    for _ in range(2):  # the second over the connection that was kept
+        report = await courier.deliver(to(STS, peer), MARKED)
+        assert ((OK,), 1) == (report.outcomes, peer.connections)
+        assert "C: MAIL FROM:<a@us.example> REQUIRETLS" in report.transcript
+
+
+async def test_what_requires_tls_goes_to_the_next_exchanger_or_back(
+    make: Make, serve: Serve, authority: trustme.CA, ca_file: str
+) -> None:
+    deaf = await serve(context=context_for(authority, MX)[0])
+    able = await serve(context=context_for(authority, "mx2.there.example")[0], features=("REQUIRETLS",))
+    courier = make(ca_file=ca_file)
+    assert (OK,) == (await courier.deliver(to(STS, deaf, able), MARKED)).outcomes
+    assert (OK,) == (await courier.deliver(to(STS, deaf), parcel())).outcomes
+    refused = (await courier.deliver(to(STS, deaf), MARKED)).outcomes[0]  # nor over what was kept for others
+    assert isinstance(refused, Rejected)
+    assert ("5.7.30", 1, 1) == (refused.enhanced, len(deaf.messages), len(able.messages))
+
+
+async def test_what_requires_tls_is_not_said_in_the_clear_whatever_is_offered_there(make: Make, serve: Serve) -> None:
+    relay = await serve(features=("REQUIRETLS",))
+    (refused,) = (await make().deliver(replace(to(None, relay), tls="none"), MARKED)).outcomes
+    assert isinstance(refused, Rejected)
+    assert ("5.7.30", []) == (refused.enhanced, relay.messages)

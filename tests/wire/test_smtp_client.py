@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -537,6 +538,12 @@ def test_smtputf8_is_asked_for_when_it_is_needed_and_offered() -> None:
     session = ready(Session(PLAIN), "8BITMIME", "SMTPUTF8")
     session.begin(to("ä@there.example"))
     play(session, "C: MAIL FROM:<a@us.example> BODY=8BITMIME SMTPUTF8\nS: 250 ok\nC: RCPT TO:<ä@there.example>")
+
+
+def test_what_must_not_go_on_in_the_clear_is_marked() -> None:
+    session = ready(Session(PLAIN), "REQUIRETLS")
+    session.begin(replace(to("b@there.example"), require_tls=True))
+    play(session, "C: MAIL FROM:<a@us.example> REQUIRETLS\nS: 250 ok\nC: RCPT TO:<b@there.example>")
 
 
 # --- losing the connection (I6) ------------------------------------------------------------------------------------

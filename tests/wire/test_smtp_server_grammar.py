@@ -73,6 +73,8 @@ def test_a_name_is_one_word(name: str):
         ("FROM:<ada@there.example> AUTH", replies.BAD_PARAMETER),
         ("FROM:<ada@there.example> AUTH=" + "x" * 501, replies.BAD_PARAMETER),
         ("FROM:<ada@there.example> AUTH=<>", MailFrom(ADA, auth="<>")),
+        ("FROM:<ada@there.example> requiretls", MailFrom(ADA, require_tls=True)),
+        ("FROM:<ada@there.example> REQUIRETLS=1", replies.BAD_PARAMETER),
         ("FROM:<ada@there.example>" + " SIZE=1" * 21, replies.BAD_SYNTAX),
     ],
 )

@@ -49,7 +49,7 @@ from mailwright.core.ports import (
 )
 from mailwright.core.routing import LOOP, NULL_MX, Here, exchangers
 from mailwright.core.signing import signing_keys
-from mailwright.core.tls_policies import relaxed, with_sts
+from mailwright.core.tls_policies import relaxed, required, with_sts
 from mailwright.mail.bounces.explain import refusal
 from mailwright.mail.header import Header, Raw, parse_header
 from mailwright.mailauth import authres, dkim
@@ -259,19 +259,25 @@ async def carry(ports: Ports, job: Job, route: Route, raw: Raw) -> tuple[Report,
     """What `attempt` does with the message at hand; needs no store."""
     if refused := await ports.cpu.run(lambda: unapproved(job, raw)):
         return Report((Rejected(None, "5.7.1", refused),), ()), b""
+    way: Route | Rejected = route
+    if job.message.require_tls:
+        way = required(route)
+    elif any(host.policy is not None and host.policy.enforce for host in route.hosts):
+        way = relaxed(route, parse_header(raw))
+    if isinstance(way, Rejected):
+        return Report((way,), ()), b""
     signed = await ports.cpu.run(lambda: sign(ports, job, raw))
-    if any(host.policy is not None and host.policy.enforce for host in route.hosts):
-        route = relaxed(route, parse_header(raw))
-    return await ports.courier.deliver(route, _parcel(ports, job, signed)), signed.prefix
+    return await ports.courier.deliver(way, _parcel(ports, job, signed, way)), signed.prefix
 
 
-def _parcel(ports: Ports, job: Job, signed: Signed) -> Parcel:
+def _parcel(ports: Ports, job: Job, signed: Signed, route: Route) -> Parcel:
     local = return_path.local_part(ports.settings.verp_secret, job.delivery.id)
     mail_from = f"{local}@{ports.settings.bounce_label}.{job.domain.name}"
     if not job.message.mail_from:
         mail_from = ""  # RFC 5321 §4.5.5: a report that is handed on must not be answered by another
     utf8 = not job.delivery.recipient.isascii() or not job.message.from_address.isascii()
-    return Parcel(mail_from, (job.delivery.recipient,), signed, envelope_id=job.delivery.id, smtputf8=utf8)
+    require_tls = job.message.require_tls and not route.ours
+    return Parcel(mail_from, (job.delivery.recipient,), signed, job.delivery.id, smtputf8=utf8, require_tls=require_tls)
 
 
 def unapproved(job: Job, raw: Raw) -> str | None:

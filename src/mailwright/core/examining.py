@@ -49,6 +49,7 @@ class Peer:
     helo: str
     tls: str = ""
     protocol: str = "ESMTP"
+    require_tls: bool = False  # it asked for that with this message (RFC 8689)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Examined:
     verified_domain: str | None  # the author's, where DMARC passes
     suspicious: bool  # DMARC fails and its policy asks for more than nothing
     identity: provenance.Result  # of Agent-Identity, whoever the recipient is
+    require_tls: bool
     identity_aligned: bool  # it is genuine, and by a domain that DMARC vouches for
     forwarded_from: tuple[str, ...] = ()  # mailboxes that say that they handed it on
     told: Json | None = None  # what it reports of our mail (reports.py)
@@ -145,6 +147,7 @@ def examine(raw: Raw, envelope: Envelope) -> Asks[Examined]:
         verified_domain=dmarc.domain if dmarc.result == "pass" else None,
         suspicious=dmarc.disposition == SUSPICIOUS,
         identity=identity,
+        require_tls=envelope.peer.require_tls,
         identity_aligned=_aligned(identity, dmarc),
         forwarded_from=handed_on_by(header),
         told=reports.read(root),

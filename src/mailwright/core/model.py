@@ -334,6 +334,7 @@ class Message:
     stream: str = "transactional"
     attachments: int = 0
     forwarded_by: str | None = None  # the rule by which it goes on, as it came: somebody else wrote it
+    require_tls: bool = False  # it must not go any further in the clear (RFC 8689)
 
     @property
     def foreign(self) -> bool:

@@ -263,6 +263,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         approval_id=ports.ids.new("apr") if held else None,
         digest=approvals.digest(facts.content, (mailbox.address,), mode=mailbox.oversight_mode, send_at=None) if held else None,
         attachments=facts.attachments,
+        require_tls=facts.require_tls,
     )
     return await _settle(tx, ports, mailbox, message, facts)
 

@@ -75,6 +75,7 @@ class Wanted:
     oversight_mode: OversightMode | None = None
     header_from: str | None = None
     stream: str = "transactional"
+    require_tls: bool = False
     thread_id: str | None = None  # known for an answer; nobody outside can set it
     answers: bool = False
 
@@ -304,6 +305,7 @@ async def _file(tx: Tx, ports: Ports, mailbox: Mailbox, prepared: Prepared, verd
         digest=verdict.digest,
         stream=wanted.stream,
         attachments=len(draft.attachments),
+        require_tls=wanted.require_tls,
     )
     await tx.blobs.add(prepared.blob_id, prepared.blob)
     await tx.messages.add(message)

@@ -1,7 +1,7 @@
 """What TLS towards a domain's exchangers must show: what DNSSEC vouches for (DANE), else what the domain promised (MTA-STS).
 
 Standards: RFC 7672 §2.2 (which answers count), RFC 8461 §2 (DANE wins) and §5 (what follows), RFC 8460 §4.3 (words),
-RFC 8689 §3 (authors who would rather have no TLS than no delivery).
+RFC 8689 §3 and §4.2 (authors who would rather have no TLS than no delivery, and those who would rather have none).
 Pure. A host that must not be tried stays in the route with the reason, so that the attempt tells it.
 Not here: fetching policies (net/mta_sts.py), judging certificates (mailauth/dane.py, net/courier.py).
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mailwright.core.ports import Host, Route, TlsFault, TlsPolicy
+from mailwright.core.ports import Host, Rejected, Route, TlsFault, TlsPolicy
 from mailwright.mail.header import Header
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, ask_all
 from mailwright.mailauth import mta_sts
@@ -62,6 +62,23 @@ def relaxed(route: Route, header: Header) -> Route:
         return route
     hosts = [replace(host, policy=replace(host.policy, enforce=False)) if host.policy else host for host in route.hosts]
     return replace(route, hosts=tuple(hosts))
+
+
+def required(route: Route) -> Route | Rejected:
+    """The route for a message that must not go on in the clear: hosts that DANE or MTA-STS vouches for (RFC 8689 §4.2.1)."""
+    if route.ours or route.tls != "opportunistic":
+        return route  # it stays here, or goes to whom an operator named
+    hosts = [
+        replace(host, policy=replace(host.policy, enforce=True)) for host in route.hosts if host.policy and _named(host.policy)
+    ]
+    if not hosts:
+        return Rejected(None, "5.7.30", "it requires TLS, and neither DANE nor MTA-STS says what TLS must show there")
+    return replace(route, hosts=tuple(hosts))
+
+
+def _named(policy: TlsPolicy) -> bool:
+    # RFC 7672 §2.2: where no TLSA record is usable there is TLS, with whoever answers.
+    return policy.type == STS or (policy.type == DANE and (policy.fault is not None or bool(usable(policy.strings))))
 
 
 def with_sts(route: Route, domain: str, policy: mta_sts.Policy | None, fault: TlsFault | None) -> Route:

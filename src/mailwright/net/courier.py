@@ -1,7 +1,7 @@
 """SMTP out: takes a parcel to the hosts of a route and brings back what became of each recipient.
 
 Standards: RFC 5321 §5.1 (which host next), RFC 3207 and 7435 (opportunistic TLS), RFC 7672 and 8461 (TLS that a domain asks
-for), RFC 8314 (submission), RFC 9422 (limits).
+for), RFC 8314 (submission), RFC 8689 (TLS that a message asks for), RFC 9422 (limits).
 Promises: never raises for trouble with the peer; ends by its deadline; an outcome for every recipient, `Unknown` only as
 I6 says; memory bounded; connections are kept for the next parcel of the same route, and a kept one that turns out dead
 before the message costs nothing but another connection. Cancelling closes what was open.
@@ -121,6 +121,14 @@ class Courier:
                 return
             link = opened
         journey.place, journey.tls = link.place, link.tls
+        if journey.parcel.require_tls and not (link.tls and link.session.capabilities.require_tls):
+            # RFC 8689 §4.2.1: another exchanger may; a kept connection is opened anew, for there is no saying of what it shows.
+            link.quit()
+            unwilling = ports.Rejected(
+                None, "5.7.30", f"{link.place.host} does not offer REQUIRETLS, and the message asks for it"
+            )
+            journey.failures += [] if kept else [journey.told(unwilling)]
+            return
         finished = await self._transact(link, journey)
         journey.transcript += finished.transcript
         if not link.usable and not finished.content_begun:
@@ -403,6 +411,7 @@ class _Journey:
             (parcel.message.prefix, parcel.message.raw),
             envelope_id=parcel.envelope_id,
             smtputf8=parcel.smtputf8,
+            require_tls=parcel.require_tls,
         )
 
     def succeed(self, outcomes: Iterable[ports.Outcome]) -> None:

@@ -98,6 +98,14 @@ async def test_a_file_travels_along_and_comes_out_as_it_went_in(world):
     assert file == (await world.call("GET", f"{path}/attachments/att_1")).content
 
 
+async def test_a_message_says_whether_it_requires_tls(world):
+    for asked in (True, False):
+        told = await world.send(require_tls=asked)
+        assert asked is (await world.call("GET", f"/v1/messages/{told['message_id']}")).json()["require_tls"]
+    found = await world.send_raw(require_tls="yes")
+    assert (422, "require_tls") == (found.status_code, found.json()["error"]["details"][0]["path"])
+
+
 async def test_a_message_may_wait_for_its_time_and_be_taken_back(world):
     told = await world.send(send_at="2026-06-01T12:00:00+02:00")
     assert "scheduled" == told["status"]

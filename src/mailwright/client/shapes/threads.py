@@ -125,6 +125,8 @@ class ThreadMessage(Struct, frozen=True, kw_only=True, rename={"from_": "from"})
     """Its size in bytes."""
     forwarded_by: str | None
     """The rule by which an outbound message goes on as it came: somebody else wrote it."""
+    require_tls: bool
+    """Whether it goes no further in the clear: its sender asked for that (RFC 8689)."""
     attachment_count: int
     """How many files came with it."""
     created_at: str

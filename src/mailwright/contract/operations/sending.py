@@ -61,6 +61,13 @@ class Writing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["transactional", "bulk"],
         doc("`bulk` needs one-click unsubscribe and is refused where the server can't write it."),
     ] = "transactional"
+    require_tls: Annotated[
+        bool,
+        doc(
+            "Only over verified TLS, and only to servers that hand it on so (RFC 8689). Few do yet: to others it is not sent, "
+            "and the timeline says so."
+        ),
+    ] = False
     oversight_mode: Annotated[
         OversightMode | None, doc("Ask for more oversight than the mailbox has. Less is not to be had: the stricter counts.")
     ] = None
@@ -117,6 +124,7 @@ def wanted(given: Writing, *, to: Addresses = (), subject: str = "", in_reply_to
         oversight_mode=given.oversight_mode,
         header_from=given.from_,
         stream=given.stream,
+        require_tls=given.require_tls,
     )
 
 

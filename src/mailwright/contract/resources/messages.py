@@ -49,6 +49,7 @@ class MessageSummary(Struct, frozen=True, kw_only=True, rename={"from_": "from"}
     forwarded_by: Annotated[
         str | None, doc("The rule by which an outbound message goes on as it came: somebody else wrote it.")
     ]
+    require_tls: Annotated[bool, doc("Whether it goes no further in the clear: its sender asked for that (RFC 8689).")]
     attachment_count: Annotated[int, doc("How many files came with it.")]
     created_at: Annotated[Time, doc("When it was filed here.")]
     header_from: Annotated[str, doc("The bare address of its author: what DMARC speaks of.", example="bob@there.example")]
@@ -122,7 +123,7 @@ class Message(MessageSummary, frozen=True, kw_only=True, rename={"from_": "from"
 _SHARED = {
     "rfc_message_id", "mailbox_id", "thread_id", "direction", "status", "labels", "reply_to", "to", "cc", "bcc", "subject",
     "preview", "in_reply_to", "references", "size", "verified_domain", "trust", "automatic", "oversight_mode", "approval_id",
-    "forwarded_by",
+    "forwarded_by", "require_tls",
 }  # fmt: skip
 
 

@@ -98,6 +98,7 @@ class Parcel:
     message: Signed
     envelope_id: str | None = None  # ENVID, for receivers that speak DSN
     smtputf8: bool = False
+    require_tls: bool = False  # REQUIRETLS (RFC 8689): only to servers that hand it on so
 
 
 @dataclass(frozen=True, slots=True)

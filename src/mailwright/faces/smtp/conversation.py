@@ -148,7 +148,7 @@ class Conversation:
         assert spool is not None
         assert self._mail is not None
         protocol = protocol_name(self._hello.esmtp, self._mail.smtputf8)
-        peer = Peer(self.ip, self._hello.name, self.secured(), protocol)
+        peer = Peer(self.ip, self._hello.name, self.secured(), protocol, self._mail.require_tls)
         mail_from = address_of(self._mail.reverse_path)
         try:
             receipt = await self.reception.receive(peer, mail_from, tuple(self._recipients), spool)

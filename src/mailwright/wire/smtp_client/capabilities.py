@@ -1,6 +1,6 @@
 """What the peer said it can do in its answer to EHLO.
 
-Standards: RFC 5321 §4.1.1.1, 1870, 2920, 3030, 3461, 4954, 6152, 6531, 9422.
+Standards: RFC 5321 §4.1.1.1, 1870, 2920, 3030, 3461, 4954, 6152, 6531, 8689, 9422.
 Pure. Lenient: an unknown keyword is kept by name, an unreadable parameter counts as absent.
 """
 
@@ -50,6 +50,11 @@ class Capabilities:
     def chunking(self) -> bool:
         """RFC 3030: BDAT may be used in the place of DATA."""
         return "CHUNKING" in self.keywords
+
+    @property
+    def require_tls(self) -> bool:
+        """RFC 8689: messages may be marked, so that they are handed on under TLS or not at all."""
+        return "REQUIRETLS" in self.keywords
 
     @property
     def dsn(self) -> bool:

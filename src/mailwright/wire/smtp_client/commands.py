@@ -1,6 +1,6 @@
 """The command lines a client sends, as bytes.
 
-Standards: RFC 5321 §4.1, 1870 (SIZE), 3461 §4 (RET, ENVID, NOTIFY, ORCPT, xtext), 4616 (PLAIN), 6152, 6531.
+Standards: RFC 5321 §4.1, 1870 (SIZE), 3461 §4 (RET, ENVID, NOTIFY, ORCPT, xtext), 4616 (PLAIN), 6152, 6531, 8689.
 Pure. Raises ValueError for an address that could not stand between angle brackets: nothing can be smuggled into a line.
 """
 
@@ -35,6 +35,7 @@ class Transaction:
     """One message for the peer. `reverse_path` is "" for the null path; `message` in parts, in their order.
 
     `ret` is FULL or HDRS, `envelope_id` any printable text (RFC 3461 §4.3, 4.4). `smtputf8`: the sender asked for it.
+    `require_tls` goes to a peer that understands it, or the message does not go (RFC 8689 §4.2.1): the caller sees to that.
     """
 
     reverse_path: str
@@ -43,6 +44,7 @@ class Transaction:
     ret: str | None = None
     envelope_id: str | None = None
     smtputf8: bool = False
+    require_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def mail(transaction: Transaction, shape: Shape, peer: Capabilities, *, smtputf8
         words.append("BODY=8BITMIME")
     if smtputf8:
         words.append("SMTPUTF8")
+    if transaction.require_tls:
+        words.append("REQUIRETLS")
     if peer.dsn and transaction.ret in ("FULL", "HDRS"):
         words.append(f"RET={transaction.ret}")
     if peer.dsn and transaction.envelope_id and transaction.envelope_id.isprintable():

@@ -1,6 +1,6 @@
 """What is the answer to a command? Decided here, without effect; done in session.py.
 
-Standards: RFC 5321 §4.1.1 and §4.5.3.1, RFC 1870 §6, RFC 2920 §3, RFC 3030 §2, RFC 3207 §4, RFC 4954 §4.
+Standards: RFC 5321 §4.1.1 and §4.5.3.1, RFC 1870 §6, RFC 2920 §3, RFC 3030 §2, RFC 3207 §4, RFC 4954 §4, RFC 8689 §2.
 A judge takes what is known (Facts), what is offered (Options) and the argument, and gives an Event that is to happen, a
 Reply that is all there is to say, or an Ending.
 """
@@ -75,6 +75,8 @@ def offers(facts: Facts, options: Options) -> Iterator[str]:
     yield from ("ENHANCEDSTATUSCODES", f"LIMITS MAILMAX={options.max_messages} RCPTMAX={options.max_recipients}")
     if options.starttls and not facts.tls:
         yield "STARTTLS"
+    if facts.tls:
+        yield "REQUIRETLS"
     if options.auth_mechanisms and facts.tls and not facts.authenticated:
         yield "AUTH " + " ".join(options.auth_mechanisms)
     yield "HELP"
@@ -113,6 +115,8 @@ def _mail(facts: Facts, options: Options, argument: str) -> Outcome:
     if not facts.esmtp and event != MailFrom(event.reverse_path):
         # RFC 5321 §4.1.1.11: parameters are for those who said EHLO.
         return replies.UNKNOWN_PARAMETER
+    if event.require_tls and not facts.tls:
+        return replies.TLS_FIRST  # RFC 8689 §2: what came in the clear can't be kept from having been read
     if event.size is not None and event.size > options.max_size:
         return replies.TOO_BIG
     return event

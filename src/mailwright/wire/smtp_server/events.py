@@ -1,6 +1,6 @@
 """What a client did, as values. Those in `DECISIONS` want an answer before the next event is asked for.
 
-Standards: RFC 5321 §4.1.1, RFC 3461 §4 (DSN parameters), RFC 6531, RFC 4954.
+Standards: RFC 5321 §4.1.1, RFC 3461 §4 (DSN parameters), RFC 6531, RFC 4954, RFC 8689 §2.
 Addresses are `Path`s; sizes are octets; text is decoded.
 """
 
@@ -69,6 +69,7 @@ class MailFrom:
     ret: Ret | None = None
     envid: str | None = None
     auth: str | None = None
+    require_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

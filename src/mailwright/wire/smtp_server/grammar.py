@@ -89,6 +89,7 @@ def read_mail(argument: str) -> MailFrom | Reply:
         ret=Ret(ret.upper()) if ret else None,
         envid=_xtext(given.get("ENVID")),
         auth=_xtext(given.get("AUTH")),
+        require_tls="REQUIRETLS" in given,
     )
     return event if event.smtputf8 or argument.isascii() else replies.NEEDS_SMTPUTF8
 
@@ -233,6 +234,7 @@ _MAIL_PARAMETERS: Mapping[str, Callable[[str | None], bool]] = {
     "SIZE": _is_size,
     "BODY": _is_body,
     "SMTPUTF8": lambda value: value is None,
+    "REQUIRETLS": lambda value: value is None,
     "RET": _is_ret,
     "ENVID": _is_envid,
     "AUTH": _is_mail_auth,
