@@ -147,5 +147,14 @@ def test_mail_waits_where_it_is_not(world: World, domain: str, why: str, tell: C
     assert not [line for line in attempt["evidence"]["transcript"] if "MAIL FROM" in line]
 
 
+@pytest.mark.parametrize("domain", ["promised", "keyed", "forged"])
+def test_what_requires_tls_is_not_given_to_a_server_that_may_hand_it_on_in_the_clear(world: World, domain: str) -> None:
+    """Postfix 3.7 knows no REQUIRETLS, whoever it proves to be."""
+    attempt = world.sent_to(domain, require_tls=True)
+    outcome = "deferred" if domain == "forged" else "bounced"  # it may show another certificate tomorrow
+    assert (outcome, "tls_policy") == (attempt["outcome"], attempt["reason_code"]), attempt
+    assert not [line for line in attempt["evidence"]["transcript"] if line.startswith("C: MAIL")]
+
+
 def test_an_author_may_prefer_delivery(world: World) -> None:
     assert "delivered" == world.sent_to("forged", headers={"TLS-Required": "No"})["outcome"]

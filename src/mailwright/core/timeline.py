@@ -65,8 +65,8 @@ OUTCOMES = {
     None: ("running", "attempt_under_way", True),
 }
 
-# What we say ourselves where a peer does not encrypt, or does not prove who it is, as its domain asks (courier.py).
-TLS_POLICY = ("4.7.5", "4.7.10")
+# What we say ourselves where a peer does not encrypt, or prove who it is, as its domain or the message asks (courier.py).
+TLS_POLICY = ("4.7.5", "4.7.10", "5.7.30")
 
 
 async def of_message(ports: Ports, caller: Caller, message_id: str) -> list[Entry]:
