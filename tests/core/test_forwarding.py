@@ -16,7 +16,7 @@ from mailwright.core.forwarding import MAX_FORWARDS, NewForward
 from mailwright.core.model import MessageStatus, Trust
 from mailwright.core.ports import Parcel, Settings, Signed
 from mailwright.core.receiving import Peer, recipient
-from mailwright.core.sending import IN_MEMORY
+from mailwright.core.sending import IN_MEMORY, Wanted
 from mailwright.mail.address import Address
 from mailwright.mail.header import parse_header
 from mailwright.mail.questions import Question, RecordType
@@ -67,6 +67,14 @@ def test_what_must_not_go_on_in_the_clear_does_not_by_a_rule_either(internet, ad
     ((copy,), (kept,)) = ada.sent(), ada.inbox()
     assert (True, True, []) == (kept.message.require_tls, copy.message.require_tls, carol.inbox())
     assert ("5.7.30", MessageStatus.BOUNCED) == (copy.recipients[CAROL].enhanced, copy.status)
+
+
+def test_what_must_not_go_on_in_the_clear_is_known_to_another_mailbox_here(internet, ada):
+    carol, eve = internet.person(CAROL), internet.agent("eve")
+    eve.submit(Wanted(to=(ada.address,), subject="Tea?", text="x", require_tls=True))
+    internet.run()
+    ((copy,), (kept,)) = ada.sent(), ada.inbox()
+    assert (True, True, []) == (kept.message.require_tls, copy.message.require_tls, carol.inbox())
 
 
 def test_dmarc_passes_at_the_last_receiver_by_the_authors_own_signature(internet, ada):

@@ -138,9 +138,13 @@ def seen_from_outside(settings: Settings, peer: Peer, mail_from: str) -> Peer:
     """Ourselves, with mail of one mailbox here for another, have the address that the domain's SPF record knows."""
     if not (settings.addresses and is_ourselves(settings, peer)):
         return peer
+    return replace(peer, ip=settings.addresses[0]) if _own_delivery(settings, mail_from) else peer
+
+
+def _own_delivery(settings: Settings, mail_from: str) -> str | None:
+    """The delivery that a message is, where one of ours has brought it."""
     local, _, domain = mail_from.rpartition("@")
-    path = domain.startswith(f"{settings.bounce_label}.") and return_path.read(settings.verp_secret, local) is not None
-    return replace(peer, ip=settings.addresses[0]) if path else peer
+    return return_path.read(settings.verp_secret, local) if domain.startswith(f"{settings.bounce_label}.") else None
 
 
 def look(raw: Raw, envelope: Envelope, recipients: Sequence[Recipient]) -> Asks[Arrival]:
@@ -173,7 +177,8 @@ async def take(ports: Ports, arrival: Arrival, spool: Spool) -> Receipt:
         await tx.blobs.add(blob_id, spool)
         ids = await _take_reports(tx, ports, returned, report, blob_id) if report is not None else []
         if arrival.examined is not None:
-            filing = _Filing(arrival.mail_from, arrival.examined, blob_id, spool.size)
+            marked = arrival.examined.require_tls or await _marked_here(tx, ports, arrival.mail_from)
+            filing = _Filing(arrival.mail_from, arrival.examined, blob_id, spool.size, marked)
             for one in boxes.values():
                 ids.append(await _file(tx, ports, filing, one))
                 if arrival.examined.told is not None and one.mailbox is not None:
@@ -183,6 +188,14 @@ async def take(ports: Ports, arrival: Arrival, spool: Spool) -> Receipt:
         return ids
 
     return Receipt(tuple(await ports.store.write(script)))
+
+
+async def _marked_here(tx: Tx, ports: Ports, mail_from: str) -> bool:
+    # What one mailbox here sends another never was on a line that could be encrypted, so SMTP did not say it.
+    delivery_id = _own_delivery(ports.settings, mail_from)
+    row = await tx.queue.get(delivery_id) if delivery_id else None
+    message = await tx.messages.get(row.tenant_id, row.message_id) if row else None
+    return message is not None and message.require_tls
 
 
 async def _letters(tx: Tx, returned: Sequence[Recipient]) -> dict[str, Recipient]:
@@ -212,6 +225,7 @@ class _Filing:
     examined: Examined
     blob_id: str
     size: int
+    require_tls: bool
 
 
 async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
@@ -263,7 +277,7 @@ async def _file(tx: Tx, ports: Ports, filing: _Filing, to: Recipient) -> str:
         approval_id=ports.ids.new("apr") if held else None,
         digest=approvals.digest(facts.content, (mailbox.address,), mode=mailbox.oversight_mode, send_at=None) if held else None,
         attachments=facts.attachments,
-        require_tls=facts.require_tls,
+        require_tls=filing.require_tls,
     )
     return await _settle(tx, ports, mailbox, message, facts)
 
