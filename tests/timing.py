@@ -23,4 +23,6 @@ def in_time(seconds: float, work: Callable[[], T]) -> T:
         took.append(time.process_time() - begun)
         if took[-1] < seconds:
             return done
-    raise AssertionError(f"{min(took):.2f} s of the processor at the fastest of {GOES} goes, of {seconds:.2f} s allowed")
+        if took[-1] > 5 * seconds:
+            break
+    raise AssertionError(f"{min(took):.2f} s of the processor at the fastest of {len(took)} goes, of {seconds:.2f} s allowed")

@@ -9,6 +9,7 @@ import pytest
 from mailwright.core import answering
 from mailwright.core.errors import InvalidInput, NotFound
 from mailwright.core.model import MessageStatus
+from mailwright.core.receiving import Peer
 from mailwright.core.sending import Wanted
 from mailwright.mail import mime
 from mailwright.mail.address import Address
@@ -87,6 +88,14 @@ def test_an_original_that_names_nobody_to_answer_to_needs_a_recipient(internet):
     with pytest.raises(InvalidInput, match="nobody to answer"):
         ada.reply(original, "Hello?")
     assert ["bob@there.example"] == list(ada.reply(original, "Hello?", Wanted(to=("bob@there.example",))).recipients)
+
+
+@pytest.mark.parametrize("verb", [answering.prepare_reply, answering.prepare_reply_all, answering.prepare_forward])
+def test_what_must_not_go_on_in_the_clear_is_not_quoted_there_either(internet, verb):
+    ada, peer = internet.agent("ada"), Peer("11.255.255.255", "nowhere.example", "TLSv1.3", require_tls=True)
+    internet.inject(b"From: bob@there.example\r\nSubject: Tea?\r\n\r\nAt four?\r\n", to="ada@agents.example", peer=peer)
+    prepared = internet.do(verb(internet.ports, ada.caller, ada.inbox()[0].id, Wanted(to=("eve@else.example",), text="Yes.")))
+    assert prepared.wanted.require_tls
 
 
 def test_an_answer_takes_the_way_through_policy(internet):

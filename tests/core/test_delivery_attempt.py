@@ -124,7 +124,8 @@ def test_a_large_message_in_a_file_is_signed_as_if_it_were_in_memory(internet, t
         assert said[0] == said[1] != b""
 
 
-def test_the_parcel_has_the_return_path_and_the_id_of_its_delivery(internet):
+def taking(internet):
+    """With a courier whose peers take everything; and the parcels that it gets."""
     parcels = []
 
     class Courier:
@@ -132,8 +133,12 @@ def test_the_parcel_has_the_return_path_and_the_id_of_its_delivery(internet):
             parcels.append(parcel)
             return Report((FINE,), ())
 
+    return replace(internet.ports, courier=Courier()), parcels
+
+
+def test_the_parcel_has_the_return_path_and_the_id_of_its_delivery(internet):
+    ports, parcels = taking(internet)
     send(internet, BOB, "jürgen@there.example")
-    ports = replace(internet.ports, courier=Courier())
     for job in claim(internet):
         internet.do(delivery.attempt(ports, job, route_of(internet, job)))
     assert [(BOB,), ("jürgen@there.example",)] == [parcel.rcpt_to for parcel in parcels]
@@ -146,16 +151,9 @@ def test_the_parcel_has_the_return_path_and_the_id_of_its_delivery(internet):
 
 
 def test_what_requires_tls_is_a_parcel_that_does_or_none_at_all(internet):
-    parcels = []
-
-    class Courier:
-        async def deliver(self, route, parcel):
-            parcels.append(parcel)
-            return Report((FINE,), ())
-
+    ports, parcels = taking(internet)
     send(internet, require_tls=True)
     (job,) = begin(internet)
-    ports = replace(internet.ports, courier=Courier())
     host = Host("mx.there.example", ("1.1.1.1",))
     (report, fields) = internet.do(delivery.attempt(ports, job, Route("there", (host,))))
     assert ("5.7.30", b"", []) == (report.outcomes[0].enhanced, fields, parcels)

@@ -77,6 +77,15 @@ def test_what_must_not_go_on_in_the_clear_is_known_to_another_mailbox_here(inter
     assert (True, True, []) == (kept.message.require_tls, copy.message.require_tls, carol.inbox())
 
 
+def test_a_report_that_must_not_go_on_in_the_clear_does_not_reach_another_mailbox_here_unmarked(internet, ada):
+    eve = internet.agent("eve")
+    forward(ada, eve.address)
+    peer = Peer("11.255.255.255", "nowhere.example", "TLSv1.3", require_tls=True)
+    internet.inject(b"From: mailer-daemon@there.example\r\nSubject: Sorry\r\n\r\nx\r\n", to=ada.address, peer=peer)
+    internet.run()
+    assert ([], {MessageStatus.BOUNCED}) == (eve.inbox(), {one.status for one in ada.sent()})
+
+
 def test_dmarc_passes_at_the_last_receiver_by_the_authors_own_signature(internet, ada):
     letter = internet.person(CAROL).letter(internet.person(BOB).write(ada.address, "Tea?", "At four?"))
     found = letter.authentication

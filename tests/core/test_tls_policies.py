@@ -9,7 +9,7 @@ import pytest
 from core.delivering import begin, send
 
 from mailwright.core.delivery import find_route
-from mailwright.core.ports import Host, Rejected, Route, TlsFault, TlsPolicy
+from mailwright.core.ports import Deferred, Host, Rejected, Route, TlsFault, TlsPolicy
 from mailwright.core.routing import Here, exchangers
 from mailwright.core.tls_policies import relaxed, required, with_sts
 from mailwright.mail.header import parse_header
@@ -93,11 +93,15 @@ def test_what_requires_tls_goes_to_hosts_that_somebody_vouches_for() -> None:
 
 def test_what_requires_tls_goes_nowhere_where_nobody_says_what_tls_must_show() -> None:
     unusable = route(zone=ZONE.replace(RECORD, RECORD.replace("3", "1", 1)))
-    unfetched = with_sts(route(()), "there.example", None, TlsFault("sts-policy-fetch-error", "it could not be fetched"))
-    for found in (route(()), unusable, unfetched):
+    for found in (route(()), unusable):
         refused = required(found)
         assert isinstance(refused, Rejected)
         assert "5.7.30" == refused.enhanced
+
+
+def test_what_requires_tls_waits_for_a_policy_that_could_not_be_fetched() -> None:
+    unfetched = with_sts(route(()), "there.example", None, TlsFault("sts-policy-fetch-error", "it could not be fetched"))
+    assert Deferred(None, "4.7.5", "it requires TLS: it could not be fetched") == required(unfetched)
 
 
 def test_what_requires_tls_may_stay_here_or_go_to_whom_an_operator_named() -> None:

@@ -11,6 +11,7 @@ import dkim_reference
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from timing import in_time
 
 from mailwright.mail.header import parse_header
 from mailwright.mailauth.dkim.canonical import (
@@ -129,16 +130,21 @@ def test_the_signature_and_the_space_around_it_are_taken_out(raw: bytes, emptied
 
 @pytest.mark.parametrize("filler", [b"The quick  brown\tfox \r\n", b"\r\n", b" ", b"\r", b"\n\r", b"a"])
 @pytest.mark.slow
-def test_a_large_body_is_hashed_in_bounded_memory(filler: bytes, tmp_path: Path) -> None:
+def test_a_large_body_is_hashed_in_bounded_memory_and_time(filler: bytes, tmp_path: Path) -> None:
     size = 2 * 1024 * 1024
     path = tmp_path / "body"
     path.write_bytes((filler * (size // len(filler) + 1))[:size])
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-        hashes = [BodyHash(form, lengths=[7, 70_000]) for form in Canonicalisation]
+
+        def hashed() -> None:
+            hashes = [BodyHash(form, lengths=[7, 70_000]) for form in Canonicalisation]
+            hash_body(body_chunks(raw, 0), hashes)
+            for body_hash in hashes:
+                body_hash.digest()
+
+        in_time(1, hashed)
         tracemalloc.start()
-        hash_body(body_chunks(raw, 0), hashes)
-        for body_hash in hashes:
-            body_hash.digest()
+        hashed()
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 1_500_000

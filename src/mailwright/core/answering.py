@@ -61,6 +61,7 @@ async def _answer(ports: Ports, caller: Caller, original: _Original, answer: com
             references=answer.references,
             thread_id=message.thread_id,
             answers=True,
+            require_tls=wanted.require_tls or message.require_tls,  # RFC 8689 §6: it quotes what must not be in the clear
         ),
     )
 
@@ -69,6 +70,11 @@ async def prepare_forward(ports: Ports, caller: Caller, message_id: str, wanted:
     """The message as an attachment, every byte kept, to the recipients of `wanted`, with its text on top."""
     original = await _original(ports, caller, message_id)
     forward = compose.forward(original.content.raw)
-    attachments = (*wanted.attachments, *forward.attachments)
-    changed = replace(wanted, subject=wanted.subject or forward.subject, attachments=attachments)
-    return await prepare(ports, caller, original.content.message.mailbox_id, changed)
+    message = original.content.message
+    changed = replace(
+        wanted,
+        subject=wanted.subject or forward.subject,
+        attachments=(*wanted.attachments, *forward.attachments),
+        require_tls=wanted.require_tls or message.require_tls,
+    )
+    return await prepare(ports, caller, message.mailbox_id, changed)

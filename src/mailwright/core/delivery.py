@@ -259,15 +259,22 @@ async def carry(ports: Ports, job: Job, route: Route, raw: Raw) -> tuple[Report,
     """What `attempt` does with the message at hand; needs no store."""
     if refused := await ports.cpu.run(lambda: unapproved(job, raw)):
         return Report((Rejected(None, "5.7.1", refused),), ()), b""
-    way: Route | Rejected = route
+    way: Route | Deferred | Rejected = route
     if job.message.require_tls:
-        way = required(route)
+        way = _required(job, route)
     elif any(host.policy is not None and host.policy.enforce for host in route.hosts):
         way = relaxed(route, parse_header(raw))
-    if isinstance(way, Rejected):
+    if not isinstance(way, Route):
         return Report((way,), ()), b""
     signed = await ports.cpu.run(lambda: sign(ports, job, raw))
     return await ports.courier.deliver(way, _parcel(ports, job, signed, way)), signed.prefix
+
+
+def _required(job: Job, route: Route) -> Route | Deferred | Rejected:
+    if route.ours and not job.message.mail_from:
+        # Between mailboxes here the return path alone says so (receiving.py), and a report has none.
+        return Rejected(None, "5.7.30", "it requires TLS, and a report that is handed on here can't say so")
+    return required(route)
 
 
 def _parcel(ports: Ports, job: Job, signed: Signed, route: Route) -> Parcel:

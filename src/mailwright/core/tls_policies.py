@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mailwright.core.ports import Host, Rejected, Route, TlsFault, TlsPolicy
+from mailwright.core.ports import Deferred, Host, Rejected, Route, TlsFault, TlsPolicy
 from mailwright.mail.header import Header
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, ask_all
 from mailwright.mailauth import mta_sts
@@ -64,7 +64,7 @@ def relaxed(route: Route, header: Header) -> Route:
     return replace(route, hosts=tuple(hosts))
 
 
-def required(route: Route) -> Route | Rejected:
+def required(route: Route) -> Route | Deferred | Rejected:
     """The route for a message that must not go on in the clear: hosts that DANE or MTA-STS vouches for (RFC 8689 §4.2.1)."""
     if route.ours or route.tls != "opportunistic":
         return route  # it stays here, or goes to whom an operator named
@@ -72,6 +72,9 @@ def required(route: Route) -> Route | Rejected:
         replace(host, policy=replace(host.policy, enforce=True)) for host in route.hosts if host.policy and _named(host.policy)
     ]
     if not hosts:
+        for host in route.hosts:
+            if host.policy and host.policy.fault:  # a policy that could not be fetched may be there later
+                return Deferred(None, "4.7.5", f"it requires TLS: {host.policy.fault.reason}")
         return Rejected(None, "5.7.30", "it requires TLS, and neither DANE nor MTA-STS says what TLS must show there")
     return replace(route, hosts=tuple(hosts))
 

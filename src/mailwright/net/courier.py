@@ -123,6 +123,7 @@ class Courier:
         journey.place, journey.tls = link.place, link.tls
         if journey.parcel.require_tls and not (link.tls and link.session.capabilities.require_tls):
             # RFC 8689 §4.2.1: another exchanger may; a kept connection is opened anew, for there is no saying of what it shows.
+            journey.transcript += [] if kept else link.session.transcript
             link.quit()
             unwilling = ports.Rejected(
                 None, "5.7.30", f"{link.place.host} does not offer REQUIRETLS, and the message asks for it"

@@ -116,7 +116,8 @@ def _mail(facts: Facts, options: Options, argument: str) -> Outcome:
         # RFC 5321 §4.1.1.11: parameters are for those who said EHLO.
         return replies.UNKNOWN_PARAMETER
     if event.require_tls and not facts.tls:
-        return replies.TLS_FIRST  # RFC 8689 §2: what came in the clear can't be kept from having been read
+        # RFC 8689 §2: what came in the clear can't be kept from having been read.
+        return replies.TLS_FIRST if options.starttls else replies.UNKNOWN_PARAMETER
     if event.size is not None and event.size > options.max_size:
         return replies.TOO_BIG
     return event
