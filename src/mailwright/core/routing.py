@@ -54,7 +54,7 @@ def _preferred(reply: Answer, here: Here, shuffle: Callable[[MutableSequence[str
     for record in reply.records[:MAX_EXCHANGERS]:
         preference, _, name = record.partition(" ")
         name = name.strip().rstrip(".").lower()
-        if not preference.isdigit():
+        if not preference.isdecimal():
             continue
         # RFC 7505 §3: a null MX stands alone; beside others it is a mistake and is passed over.
         if name == "" and len(reply.records) == 1:

@@ -95,7 +95,7 @@ def _dialect(tokens: list[str]) -> datetime | None:
             month = _MONTHS[lower]
         elif clock is None and _TIME.fullmatch(token):
             clock = _clock(token)
-        elif token.isdigit() and len(numbers) < 2:
+        elif token.isdecimal() and len(numbers) < 2:
             numbers.append(token)
         elif lower in ("am", "pm") and clock is not None:
             clock = (clock[0] % 12 + (12 if lower == "pm" else 0), *clock[1:])

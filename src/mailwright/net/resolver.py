@@ -349,7 +349,7 @@ def parse_nameserver(text: str) -> tuple[str, int]:
         address, _, port = text.partition(":")
     else:
         address, port = text, ""
-    if not (address and (port == "" or (port.isdigit() and 0 < int(port) < 65536))):
+    if not (address and (port == "" or (port.isdecimal() and 0 < int(port) < 65536))):
         raise ValueError(f"not a name server address: {text!r}")
     return address, int(port or 53)
 
