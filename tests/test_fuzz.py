@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -32,3 +33,23 @@ def test_a_target_takes_its_seeds_whole_cut_and_doubled(name: str) -> None:
     for seed in (*target.seeds, b""):
         for octets in (seed, seed[::-1], seed * 3, *(seed[:at] for at in range(0, len(seed), 7))):
             target.feed(octets)
+
+
+# What one of isdigit, \d and int takes for a number and another does not; and more digits than int likes.
+ODD = [
+    *(one.encode() for one in ("¹", "٣", "①", "½", "-1", "+1", "1_0", "1e9", "nan")),
+    b"\xb9",
+    b"9" * 5000,
+    b"0" * 5000 + b"1",
+]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.slow
+def test_a_target_takes_whatever_stands_where_a_number_does(name: str) -> None:
+    target = TARGETS[name]
+    for seed in target.seeds:
+        for place in list(re.finditer(rb"\d+", seed))[:20]:
+            for odd in ODD:
+                target.feed(seed[: place.start()] + odd + seed[place.end() :])
+                target.feed(seed[: place.end()] + odd + seed[place.end() :])

@@ -267,7 +267,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
     if path is not None:
         try:
             tree = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as wrong:
+        except (OSError, ValueError) as wrong:  # of UTF-8, of TOML, or of a number with thousands of digits
             raise ConfigError(f"{path}: {wrong}") from None
     lists = {(one.section, one.name) for one in every_setting() if isinstance(one.default, tuple)}
     for name, value in environ.items():
