@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import random
 import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from mailwright.client.calling import Call
 from mailwright.client.errors import Garbled
@@ -84,8 +85,8 @@ def _tool(octets: bytes) -> None:
     """The arguments of a tool call."""
     which, _, rest = octets.partition(b"\0")
     try:
-        arguments = json.loads(rest)
-    except (ValueError, RecursionError):
+        arguments = msgspec.json.decode(rest)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return
     if isinstance(arguments, dict):
         calling._input(AGENT, OPERATIONS[sum(which) % len(OPERATIONS)], arguments)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
+
+import msgspec
 
 from mailwright.mail import mime
 from mailwright.mail.bounces import explain, read
@@ -29,13 +32,24 @@ DMARC = (
 )
 TLS = b'{"policies": [{"policy": {"policy-type": "sts"}, "summary": {"total-failure-session-count": 1}}]}'
 
+NOTICE = (
+    b'Subject: x\r\n\r\n{"notificationType": "Bounce", "bounce": {"bouncedRecipients": [{"emailAddress": "bob@there.example", '
+    b'"diagnosticCode": "smtp; 550 \\ud83d\\ude00"}]}}'
+)
+
+
+def _told(reader: Callable[[bytes], object]) -> Callable[[bytes], object]:
+    """What is read is stored and told, so it must be text."""
+    return lambda octets: msgspec.json.encode(reader(octets))
+
+
 TARGETS = {
-    "bounce": (lambda octets: read(mime.parse(octets)), (BOUNCE, DSN, ARF)),
+    "bounce": (_told(lambda octets: read(mime.parse(octets))), (BOUNCE, DSN, ARF, NOTICE)),
     "bounce-reply": (lambda octets: explain(octets.decode("utf-8", "replace")), (b"550 5.1.1 User unknown",)),
-    "report-dmarc": (parse_dmarc_report, (DMARC, gzip.compress(DMARC))),
-    "report-tls": (parse_tls_report, (TLS, gzip.compress(TLS))),
+    "report-dmarc": (_told(parse_dmarc_report), (DMARC, gzip.compress(DMARC))),
+    "report-tls": (_told(parse_tls_report), (TLS, gzip.compress(TLS))),
     "report-message": (
-        lambda octets: read_report(mime.parse(octets)),
+        _told(lambda octets: read_report(mime.parse(octets))),
         (b"Subject: Report Domain: a\r\nContent-Type: text/xml\r\n\r\n" + DMARC,),
     ),
 }

@@ -72,6 +72,13 @@ def test_a_tls_report_is_kept_and_told(internet):
     assert (7, 2, "tls") == (event.data["sessions"], event.data["failed"], listed(internet)[0].kind)
 
 
+def test_a_report_whose_text_is_none_is_kept_with_what_is(internet):
+    report = json.dumps({**TLS, "organization-name": "\ud800There", "report-id": "t-\udfff"}).encode()
+    raw = message("agents.example", report, "application/tlsrpt+gzip")
+    assert internet.inject(raw, to=internet.agent("ada").address).code == 250
+    assert ["\ufffdThere"] == [row.organization for row in listed(internet)]
+
+
 def test_a_report_that_only_its_content_tells_of_is_kept_too(internet):
     raw = dmarc().replace(b"Subject: Report Domain:", b"Subject: Hello from")
     internet.inject(raw, to=internet.agent("ada").address)

@@ -238,6 +238,10 @@ def test_a_notice_in_json_is_read() -> None:
     }
     head = "From: no-reply@there.example\nSubject: Notification\n\n"
     assert [("bob@there.example", "5.1.1", Class.HARD, True)] == told(head + json.dumps(notice) + "\n--\nUnsubscribe")
+    notice["bounce"]["bouncedRecipients"][0]["diagnosticCode"] = "550 \udc00"
+    assert ["550 \ufffd"] == [
+        one.diagnostic for one in reading(head + json.dumps({"Message": json.dumps(notice), "notificationType": ""})).recipients
+    ]
     complaint = {"eventType": "Complaint", "complaint": {"complainedRecipients": [{"emailAddress": "bob@there.example"}]}}
     assert Kind.COMPLAINT is reading(head + json.dumps(complaint)).kind
 

@@ -11,6 +11,7 @@ from typing import Any
 from mailwright.mail.bounces.explain import explain
 from mailwright.mail.bounces.model import Action, Bounced, Class, Explanation, Kind, Reading
 from mailwright.mail.dsn import parse_status
+from mailwright.mail.json_text import whole_characters
 from mailwright.mail.mime import Part, body_text
 
 MAX_NOTICE = 64 * 1024
@@ -31,8 +32,9 @@ def parse_notice(root: Part) -> Reading | None:
     if not text.startswith("{") or ("otificationType" not in text[:MAX_NOTICE] and "eventType" not in text[:MAX_NOTICE]):
         return None
     try:
-        found = json.JSONDecoder().raw_decode(text)[0]
-        found = json.loads(found["Message"]) if isinstance(found, dict) and isinstance(found.get("Message"), str) else found
+        found = json.JSONDecoder().raw_decode(whole_characters(text))[0]
+        if isinstance(found, dict) and isinstance(found.get("Message"), str):
+            found = json.loads(whole_characters(found["Message"]))
     except (ValueError, RecursionError):
         return None
     for name, listed, kind in _LISTS:

@@ -10,6 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from mailwright.mail.json_text import whole_characters
 from mailwright.mailauth.reports.model import TlsFailure, TlsPolicy, TlsReport, Unreadable, Unusable
 from mailwright.mailauth.reports.unpacking import unpacked
 
@@ -26,7 +27,7 @@ def parse_tls_report(octets: bytes) -> TlsReport | Unreadable:
     if len(document) > MAX_JSON:
         return Unreadable(Unusable.TOO_LARGE)
     try:
-        found = json.loads(document.decode("utf-8-sig", "replace"))
+        found = json.loads(whole_characters(document.decode("utf-8-sig", "replace")))
     except (ValueError, RecursionError) as wrong:
         return Unreadable(Unusable.NOT_JSON, str(wrong)[:200])
     if not isinstance(found, dict) or not isinstance(found.get("policies"), list):
