@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -100,12 +101,14 @@ def test_an_end_point_that_hangs_delays_neither_the_others_nor_the_api(
         post(server.smtp_port, ada["address"], *["Tea?"] * 100)
     eventually(lambda: len(hooks.at("/good")) >= 500, 20, lambda: f"only {len(hooks.at('/good'))} of 500 were told")
     told = time.monotonic() - begun
-    started = time.monotonic()
+    waits = []
     for _ in range(20):
+        started = time.monotonic()
         api.get("/v1/webhooks")
-    asked = (time.monotonic() - started) / 20
+        waits.append(time.monotonic() - started)
+    asked = median(waits)
     tell(f"500 events told in {told:.1f} s beside two end points that hang; a GET took {asked * 1000:.0f} ms")
-    assert asked < 1
+    assert asked < 0.2
     assert 500 == len({one.headers["webhook-id"] for one in hooks.at("/good")})
 
 

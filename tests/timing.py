@@ -9,6 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 GOES = 7
+ENOUGH = 20  # seconds: what is so slow is told before the test's own time is up
 
 
 def in_time(seconds: float, work: Callable[[], T]) -> T:
@@ -23,6 +24,6 @@ def in_time(seconds: float, work: Callable[[], T]) -> T:
         took.append(time.process_time() - begun)
         if took[-1] < seconds:
             return done
-        if took[-1] > 5 * seconds:
+        if sum(took) > ENOUGH:
             break
     raise AssertionError(f"{min(took):.2f} s of the processor at the fastest of {len(took)} goes, of {seconds:.2f} s allowed")

@@ -232,13 +232,18 @@ def test_smtplib_delivers_over_starttls(run: Callable[[Awaitable[None]], None], 
     run(scenario())
 
 
+async def over_tls(server: Server, context: ssl.SSLContext) -> Client:
+    streams = await asyncio.open_connection(HOST, server.port, ssl=context, server_hostname="mx.here.example")
+    one = Client(*streams)
+    await one.reply()
+    return one
+
+
 async def test_who_asks_for_tls_all_the_way_is_heard(certificate):
     desk = Desk()
     ours, theirs = certificate
     async with serving(desk, replace(PLAIN, context=ours), Listen(HOST, 0, implicit_tls=True)) as server:
-        streams = await asyncio.open_connection(HOST, server.port, ssl=theirs, server_hostname="mx.here.example")
-        one = Client(*streams)
-        await one.reply()
+        one = await over_tls(server, theirs)
         assert "REQUIRETLS" in await one.ask("EHLO client.example\r\n")
         for envelope in (ENVELOPE.replace(">\r\n", "> REQUIRETLS\r\n", 1), ENVELOPE):
             await one.codes(envelope + "DATA\r\n", 3)
@@ -251,9 +256,7 @@ async def test_implicit_tls_needs_no_starttls(certificate):
     desk = Desk()
     ours, theirs = certificate
     async with serving(desk, replace(PLAIN, context=ours), Listen(HOST, 0, implicit_tls=True)) as server:
-        streams = await asyncio.open_connection(HOST, server.port, ssl=theirs, server_hostname="mx.here.example")
-        one = Client(*streams)
-        await one.reply()
+        one = await over_tls(server, theirs)
         assert "STARTTLS" not in await one.ask("EHLO client.example\r\n")
         await one.codes(ENVELOPE + "DATA\r\n", 3)
         assert "250" == (await one.ask(".\r\n"))[:3]

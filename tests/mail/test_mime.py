@@ -356,7 +356,6 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
 @pytest.mark.slow
 def test_s12_s13_a_bomb_takes_bounded_time(bomb: str, size: int) -> None:
     raw = BOMBS[bomb](size)
-    timed(raw)
 
     def show() -> None:
         root = parse(raw)
@@ -366,7 +365,7 @@ def test_s12_s13_a_bomb_takes_bounded_time(bomb: str, size: int) -> None:
         body_text(root)
         attachments(root)
 
-    in_time(2 * SECONDS, show)
+    in_time(SECONDS, show)
 
 
 def test_s12_the_tree_takes_less_memory_than_the_message() -> None:

@@ -230,10 +230,10 @@ def test_replies_of_common_programs_are_read(shared: Path) -> None:
 
 
 def test_reading_a_reply_is_fast() -> None:
-    """The aim is 50 us for 5 KB; forty times that only ever fails for a change of algorithm."""
+    """The aim is 50 us for 5 KB; ten times that only ever fails for a change of algorithm."""
     text = (
         "A line of text, as people write: them.\n" * 65
         + f"\nOn 20 Nov 2026, {ADDRESS} wrote:\n"
         + "> a quoted line, much like it\n" * 80
     )
-    in_time(0.002, lambda: new_text(text))
+    in_time(0.0005, lambda: new_text(text))

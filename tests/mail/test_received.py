@@ -90,7 +90,7 @@ def test_the_date_stands_after_the_last_semicolon() -> None:
 )
 @pytest.mark.slow
 def test_time_is_bounded(piece: str) -> None:
-    in_time(0.5, lambda: parse_received("from a (" + piece * 100_000))
+    in_time(0.2, lambda: parse_received("from a (" + piece * 100_000))
 
 
 @settings(max_examples=75)

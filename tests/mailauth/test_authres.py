@@ -170,9 +170,7 @@ def test_no_value_makes_the_parser_stumble(value: str) -> None:
 def test_s13_hostile_values_take_linear_time(junk: str, size: int) -> None:
     value = (junk * size)[:size]
     header = parse_header(f"Authentication-Results: {value}\r\n\r\n".encode())
-    in_time(size / 20_000, lambda: parse(value))
-    in_time(size / 20_000, lambda: parse("a.example; dkim=pass " + value))
-    in_time(size / 20_000, lambda: strip(header, US))
+    in_time(size / 50_000, lambda: (parse(value), parse("a.example; dkim=pass " + value), strip(header, US)))
 
 
 # Writing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -132,7 +131,10 @@ def test_no_policy_is_too_much(content: bytes) -> None:
 
 
 def test_the_largest_input_is_read_at_once() -> None:
-    for text in ("v=STSv1" + " \t" * 30_000, "v=STSv1;" * 8000, "v=STSv1; id=" + "a" * 60_000):
-        in_time(0.5, partial(parse_record, text))
-    for unit in (b"mx:" + b"a." * 100 + b"\n", b"mx: " + b" " * 60, b"\r\n", b"a" * 60):
-        in_time(0.5, partial(parse_policy, unit * (65_536 // len(unit))))
+    def read() -> None:
+        for text in ("v=STSv1" + " \t" * 30_000, "v=STSv1;" * 8000, "v=STSv1; id=" + "a" * 60_000):
+            parse_record(text)
+        for unit in (b"mx:" + b"a." * 100 + b"\n", b"mx: " + b" " * 60, b"\r\n", b"a" * 60):
+            parse_policy(unit * (65_536 // len(unit)))
+
+    in_time(1, read)

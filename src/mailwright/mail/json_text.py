@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-# A backslash and what it escapes, so that the `\\u` in `\\\\ud800` is none. The group is there where half a pair is alone.
+# A backslash and what it escapes, so that the `\u` in `\\ud800` is none. The group is there where half a pair is alone.
 _ESCAPE = re.compile(
     r"\\(?:u[Dd][89ABab][0-9A-Fa-f]{2}\\u[Dd][C-Fc-f][0-9A-Fa-f]{2}|(u[Dd][89A-Fa-f][0-9A-Fa-f]{2})|.)", re.DOTALL
 )

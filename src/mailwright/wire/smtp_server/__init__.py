@@ -1,8 +1,7 @@
 """SMTP as a server speaks it: bytes in, events out; decisions in, bytes out. No sockets.
 
 Standards: RFC 5321; 1870 SIZE, 2034 and 3463 status codes, 2920 PIPELINING, 3030 CHUNKING (without BINARYMIME),
-3207 STARTTLS, 3461 DSN, 4954 AUTH, 6152 8BITMIME, 6531 SMTPUTF8, 8689 REQUIRETLS,
-9422 LIMITS.
+3207 STARTTLS, 3461 DSN, 4954 AUTH, 6152 8BITMIME, 6531 SMTPUTF8, 8689 REQUIRETLS, 9422 LIMITS.
 Read states.py (what is legal when), then events.py, then session.py. Not here: who may send what to whom (core),
 sockets and deadlines (faces/smtp.py), the SASL mechanisms themselves (sasl.py).
 """
