@@ -28,6 +28,7 @@ _LATER = Explanation(Class.SOFT, Action.RETRY, "Temporary failure, unexplained",
 _NEVER = Explanation(
     Class.POLICY, Action.SUPPRESS_SOFT, "Permanent failure, unexplained", "Read the diagnostic; do not send the same again."
 )
+UNEXPLAINED = (_LATER, _NEVER)
 _DOUBTFUL = Explanation(
     Class.POLICY,
     Action.SUPPRESS_SOFT,

@@ -14,7 +14,7 @@ from dataclasses import replace
 from mailwright.mail.address import parse_address_list
 from mailwright.mail.arf import parse_complaint
 from mailwright.mail.bounces import notices
-from mailwright.mail.bounces.explain import explain
+from mailwright.mail.bounces.explain import UNEXPLAINED, explain
 from mailwright.mail.bounces.model import Action as Advice
 from mailwright.mail.bounces.model import Bounced, Class, Explanation, Kind, Reading
 from mailwright.mail.bounces.signs import ENOUGH, arrived, is_answer, signs_in, signs_of, still_trying
@@ -27,7 +27,7 @@ from mailwright.mail.mime import Part, leaves, part_text, walk
 MAX_TEXT = 64 * 1024
 MAX_RECIPIENTS = 200  # who are looked at
 MAX_ADDRESS = 320
-KEPT = 400  # characters of the words of a bounce that says nothing of whom it is about
+KEPT = 400  # characters of the words of a bounce that does not say whom it is about, or why beside whom
 MAX_PARTS = 4  # of text that may hold a bounce's own words
 
 _EXITS = {
@@ -130,7 +130,7 @@ def _in_words(root: Part, mail_from: str | None) -> Reading | None:
     if inner:
         return _of_dsn(Dsn(inner), root)
     blamed = tuple(failed(header, words, returned)) or tuple((address, words[:KEPT]) for address in _returned_to(root))
-    found = tuple(_of_words(address, said, words) for address, said in blamed)
+    found = tuple(_of_words(address, said, words, alone=len(blamed) == 1) for address, said in blamed)
     return Reading(Kind.BOUNCE, found) if found else None
 
 
@@ -143,9 +143,12 @@ def _returned_to(root: Part) -> list[str]:
     return [one.addr_spec for one in listed if one.domain][:1]
 
 
-def _of_words(address: str, said: str, words: str) -> Bounced:
-    status = _status_in(said)
-    explanation = explain(said, status, [address.rpartition("@")[2]], context=words)
+def _of_words(address: str, said: str, words: str, *, alone: bool = True) -> Bounced:
+    status, hosts = _status_in(said), [address.rpartition("@")[2]]
+    explanation = explain(said, status, hosts, context=words)
+    if alone and status is None and explanation in UNEXPLAINED:  # the reason may stand before the address, or far below
+        said = " ".join(words.split())[:KEPT]
+        explanation = explain(said, None, hosts, context=words)
     return _bounced(address, status, said, explanation, waiting=still_trying(words))
 
 
