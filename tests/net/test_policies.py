@@ -85,6 +85,16 @@ async def test_a_promise_outlives_a_restart_the_record_and_the_policy_host(net: 
     assert (await net.of())[0] is None
 
 
+async def test_dns_that_does_not_answer_is_told_where_no_promise_holds(net: Net) -> None:
+    net.table.zone = Zone.parse("_mta-sts.there.example TXT !servfail")
+    fault = TlsFault("sts-policy-fetch-error", "DNS did not say whether there.example has an MTA-STS policy")
+    assert ((None, fault), []) == (await net.of(), net.endpoint.requests)
+    net.publish("1")
+    await net.of()
+    net.table.zone = Zone.parse("_mta-sts.there.example TXT !timeout")
+    assert (FOUND, None) == await net.of()
+
+
 async def test_another_id_brings_another_policy(net: Net) -> None:
     await net.of()
     net.publish("2")

@@ -56,10 +56,12 @@ class Policies:
         self._changed = False
 
     async def of(self, domain: str) -> Found:
-        """The policy that holds for the domain, if any; else what kept us from one that DNS announces."""
+        """The policy that holds for the domain, if any; else what kept us from one that DNS announces, or from asking it."""
         reply = await self._resolver.resolve(ask(f"_mta-sts.{domain}", RecordType.TXT))
         record_id, cached = policy_id(reply.records), self._cached.get(domain)
         holding = cached.policy if cached is not None and cached.valid(int(self._now())) else None
+        if holding is None and reply.trouble:  # mail goes as if there were none, but for what requires TLS, which waits
+            return None, TlsFault("sts-policy-fetch-error", f"DNS did not say whether {domain} has an MTA-STS policy")
         if record_id is None or next_step(record_id, cached, int(self._now())) is Next.USE:
             return holding, None
         failed = self._failed.get((domain, record_id))
