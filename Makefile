@@ -53,10 +53,10 @@ fuzz: $(VENV)/.ready  ## feed parsers made-up octets: TARGET=dkim SECONDS=60, or
 	@$(BIN)/python fuzz/run.py $(or $(TARGET),all) $(or $(SECONDS),20)
 
 schemathesis: $(VENV)/.ready  ## ask the API whatever its description allows, and what it does not, for SECONDS=300
-	@$(BIN)/python scripts/schemathesis --seconds $(or $(SECONDS),300) $(ARGS)
+	@$(BIN)/python scripts/schemathesis_run.py --seconds $(or $(SECONDS),300) $(ARGS)
 
 conformance: $(VENV)/.ready  ## the public MCP conformance suite against a private world; fetches it and its Node
-	@$(BIN)/python scripts/conformance
+	@$(BIN)/python scripts/conformance.py
 
 clean:  ## remove what was installed and built
 	@rm -rf $(VENV) build dist sbom.json

@@ -98,8 +98,8 @@ class Shapes:
             case inspect.LiteralType(values=values):
                 return _literal(values) if strict else "str"
             case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
-                inner = self._text(item, strict=strict)
-                return f"Sequence[{inner}]" if strict else f"tuple[{inner}, ...]"
+                each = self._text(item, strict=strict)
+                return f"Sequence[{each}]" if strict else f"tuple[{each}, ...]"
             case inspect.DictType(key_type=key, value_type=value):
                 name = "Mapping" if strict else "dict"
                 return f"{name}[{self._text(key, strict=strict)}, {self._text(value, strict=strict)}]"

@@ -449,7 +449,8 @@ def _cli() -> Iterator[str]:
 
 def _connection_options() -> list[Any]:
     names = {one.name for one in CONNECTION}
-    command = typer.main.get_command(cli).commands["domains"].commands["list"]
+    groups: Any = typer.main.get_command(cli)
+    command = groups.commands["domains"].commands["list"]
     return [one for one in command.params if one.name in names]
 
 

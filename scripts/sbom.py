@@ -94,7 +94,7 @@ def _component(one: Pinned) -> dict[str, Any]:
 
 def _licence(name: str) -> dict[str, Any] | None:
     try:
-        told = metadata(name)
+        told: Any = metadata(name)  # whose stubs are behind
     except PackageNotFoundError:
         return None
     if told.get("License-Expression"):

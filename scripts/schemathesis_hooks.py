@@ -1,4 +1,4 @@
-"""What schemathesis is told that the description can't say. Loaded by it, through scripts/schemathesis."""
+"""What schemathesis is told that the description can't say. Loaded by it, through schemathesis_run.py."""
 
 from __future__ import annotations
 

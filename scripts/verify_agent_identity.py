@@ -250,7 +250,7 @@ def read_key(texts: list[str]) -> tuple[Ed25519PublicKey, dict[str, str]]:
     if len(ours) != 1:
         raise Over("permerror", "no key" if not ours else "several keys stand at this selector")
     pairs = ours[0][:-1] if ours[0][-1] == ["", ""] else ours[0]
-    tags: dict[str, str] = dict(pairs)  # type: ignore[arg-type]
+    tags: dict[str, str] = dict(pairs)
     if len(tags) != len(pairs) or tags.get("k") != "ed25519" or not tags.get("p"):
         raise Over("permerror", "key revoked" if tags.get("p") == "" else "the key can't be read")
     try:

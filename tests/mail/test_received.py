@@ -52,6 +52,10 @@ STAMP = "; Wed, 11 Feb 2026 17:45:08 +0100"
             Received("unknown", "192.0.2.1", helo="mail.example", by="mx.example", protocol="SMTP"),
         ),
         (
+            "from a.example ([::ffff:192.0.2.1]) by mx.example with esmtp",
+            Received("a.example", "::ffff:192.0.2.1", by="mx.example", protocol="ESMTP"),
+        ),
+        (
             "from a.example (EHLO ) [192.0.2.1] by mx.example via csmap with Microsoft SMTPSVC(5.0)",
             Received("a.example", "192.0.2.1", by="mx.example", via="csmap", protocol="SMTP"),
         ),

@@ -153,9 +153,11 @@ def _address(text: str) -> str:
     text = text[5:] if text[:5].lower() == "ipv6:" else text
     for tried in (text, text.partition(":")[0]):
         try:
-            return str(ipaddress.ip_address(tried))
+            address = ipaddress.ip_address(tried)
         except ValueError:
             continue
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return f"::ffff:{mapped}" if mapped else str(address)  # as people know it
     return ""
 
 

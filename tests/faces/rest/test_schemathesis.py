@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "scripts" / "schemathesis"
+SCRIPT = Path(__file__).parents[3] / "scripts" / "schemathesis_run.py"
 SHORT = ("--seconds", "20", "--seed", "1")
 
 

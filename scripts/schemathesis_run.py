@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Let schemathesis ask an API of ours whatever its description allows, and whatever it does not.
 
-    scripts/schemathesis [--seconds 60] [more arguments of `schemathesis run`]
+    scripts/schemathesis_run.py [--seconds 60] [more arguments of `schemathesis run`]
 
 Serves a private world in this process (a store in memory, no network) on a port of its own, and runs all checks. Ends
 with schemathesis' own exit code.
@@ -44,7 +44,13 @@ class Keys:
 
     def of(self, permission: Permission | None) -> str:
         """The key that may."""
-        return {Permission.APPROVALS_DECIDE: self.approver, Permission.TENANTS_MANAGE: self.host}.get(permission, self.operator)
+        match permission:
+            case Permission.APPROVALS_DECIDE:
+                return self.approver
+            case Permission.TENANTS_MANAGE:
+                return self.host
+            case _:
+                return self.operator
 
 
 def furnished() -> tuple[Internet, Keys]:

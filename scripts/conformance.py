@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run the public MCP conformance suite against `/mcp` of a private mail world.
 
-    scripts/conformance [--keep FOLDER]
+    scripts/conformance.py [--keep FOLDER]
 
 Installs npm's `@modelcontextprotocol/conformance` and the Node it wants into a scratch folder, starts a world in this process
 with a door that adds an agent's key (the suite has none), runs every server scenario that is about the protocol and not about
@@ -21,7 +21,7 @@ from typing import Any
 
 import uvicorn
 
-from mailwright import app
+from mailwright.app.sockets import bind
 from mailwright.faces.mcp.door import Mounted
 from mailwright.local import world
 
@@ -71,7 +71,7 @@ async def main(keep: Path) -> int:
         mail = await world.start(world.Options(tour=False), Path(data), stack)
         mounted = Mounted(_nothing, mail.running.ports)
         stack.push_async_callback(mounted.close)
-        listener = app.bind("127.0.0.1", 0)
+        listener = bind("127.0.0.1", 0)
         settings = uvicorn.Config(with_key(mounted, mail.keys["agent_key"]), log_level="error", lifespan="off")
         server = uvicorn.Server(settings)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
