@@ -97,7 +97,7 @@ async def run(seconds: int, more: list[str], folder: Path) -> int:
     hooks = {"PYTHONPATH": str(Path(__file__).parent), "SCHEMATHESIS_HOOKS": "schemathesis_hooks"}
     asking = await asyncio.create_subprocess_exec(*command, cwd=folder, env={**os.environ, **hooks})
     try:
-        return await asyncio.wait_for(asking.wait(), seconds + 60)
+        return await asyncio.wait_for(asking.wait(), 2 * seconds + 60)
     finally:
         if asking.returncode is None:
             asking.kill()
