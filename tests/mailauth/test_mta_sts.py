@@ -55,6 +55,7 @@ def test_forms_that_mean_the_same(change: tuple[str, str]) -> None:
         ("mode: enforce\r\n", "mode: enforce\r\n\r\n"),
         ("mode", " mode"),
         ("mx1", "mx\0"),
+        ("604800\r\n", "604800\r"),  # §3.2: a line ends in LF or CRLF
     ],
 )
 def test_what_is_no_policy(change: tuple[str, str]) -> None:

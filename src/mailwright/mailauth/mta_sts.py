@@ -101,7 +101,7 @@ def parse_policy(content: bytes) -> Policy | None:
     if len(content) > MAX_POLICY:
         return None
     try:
-        lines = content.decode().split("\n")
+        lines = content.decode().replace("\r\n", "\n").split("\n")  # §3.2: a CR ends no line by itself
     except UnicodeDecodeError:
         return None
     if lines[-1] == "":
@@ -109,7 +109,7 @@ def parse_policy(content: bytes) -> Policy | None:
     found: dict[str, str] = {}
     mx: list[str] = []
     for line in lines:
-        name, colon, value = line.removesuffix("\r").partition(":")
+        name, colon, value = line.partition(":")
         value = value.strip(" \t")
         if not colon or not value or not _NAME.fullmatch(name) or _CONTROL.search(value):
             return None
