@@ -240,9 +240,15 @@ def test_our_own_results_are_gathered_from_all_our_fields() -> None:
         b"Authentication-Results: other.test; dmarc=fail\r\n"
         b"Authentication-Results: mx.test; none\r\n\r\n"
     )
-    expected = "arc=none;  spf=pass smtp.mfrom=a@b.test; dkim=pass (1024-bit key) header.i=@b.test; none"
+    expected = "arc=none;  spf=pass smtp.mfrom=a@b.test; dkim=pass (1024-bit key) header.i=@b.test"
     assert expected == own_results(parse_header(raw), "mx.test")
     assert "" == own_results(parse_header(raw), "nobody.test")
+    assert "none" == own_results(parse_header(b"Authentication-Results: mx.test; none\r\n" * 2 + b"\r\n"), "mx.test")
+
+
+def test_arc_2_where_nothing_was_found_the_set_says_none() -> None:
+    verdict = check(sealed(results=""))
+    assert (ArcResult.PASS, "i=1; mx.list.test; none") == (verdict.result, verdict.first_results)
 
 
 # --- in the verdict on a message ------------------------------------------------------------------------------------------

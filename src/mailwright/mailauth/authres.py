@@ -445,7 +445,9 @@ def own_results(header: Header, authserv_id: str) -> str:
         scan = _Scanner(field.value)
         if _comparable(_authserv_id(scan)) == ours and _version(scan) == 1 and scan.peek() == ";":
             found.append(scan.text[scan.at + 1 :].strip("; \t"))
-    return "; ".join(filter(None, found))
+    found = [*filter(None, found)]
+    # RFC 8601 §2.2: "none" stands alone or not at all.
+    return "; ".join([text for text in found if text.lower() != "none"] or found[:1])
 
 
 def dkim_results(results: Sequence[DkimResult]) -> tuple[MethodResult, ...]:

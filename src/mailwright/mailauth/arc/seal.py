@@ -49,7 +49,8 @@ def seal(
     if chain.ended or chain.instance >= MAX_INSTANCE:
         return b""
     instance = chain.instance + 1
-    own = _field(f"ARC-Authentication-Results: i={instance}; {authserv_id};", results.split())
+    # RFC 8601 §2.2: nothing found is said by a word.
+    own = _field(f"ARC-Authentication-Results: i={instance}; {authserv_id};", results.split() or ["none"])
     tags = _tags(key, instance, now)
     message = _message_signature(header, body, key, tags, tuple(names) or _names(header))
     return _sealed(header, key, tags | {"cv": chain.result.value}, (own, message))
