@@ -109,7 +109,8 @@ def test_a_proper_field_is_read_without_defects(value: str, expected: AuthResult
         (r'x-y=huh reason="say \"a;b\" (c)"', result("x-y", "huh", reason='say "a;b" (c)')),
         ('spf=fail reason="folded\r\n reason"', result("spf", "fail", reason="folded reason")),
         (r"dkim=pass (nested (pair) \) ; spf=fail)", result("dkim", "pass", comment="nested (pair) ) ; spf=fail")),
-        ("dkim=pass header.b=ab/c+d==", result("dkim", "pass", "header.b=ab/c+d==")),
+        ("spf=pass smtp.mailfrom=a/b=c@b.example", result("spf", "pass", "smtp.mailfrom=a/b=c@b.example")),
+        ("dkim=pass header.i=@bücher.example", result("dkim", "pass", "header.i=@bücher.example")),
         ("1x=pass", result("1x", "pass")),
     ],
 )
@@ -140,7 +141,12 @@ def test_a_result_is_read_in_every_dress_the_grammar_allows(text: str, expected:
         ("a.example; dkim=pass oops header.d=b.example", ["dkim"], {Defect.PROPERTY}),
         ("a.example; dmarc=pass action=none; compauth=pass reason=100", ["dmarc", "compauth"], {Defect.PROPERTY}),
         ("a.example; dkim=pass (open; spf=pass", ["dkim", "spf"], {Defect.PROPERTY, Defect.UNCLOSED}),
-        ('a.example; dkim=pass reason="open; spf=pass', ["dkim", "spf"], {Defect.PROPERTY, Defect.UNCLOSED}),
+        ('a.example; dkim=pass reason="open; spf=pass', ["dkim", "spf"], {Defect.PROPERTY, Defect.UNCLOSED, Defect.VALUE}),
+        ("a.example; dkim=pass header.b=ab/c+d==; spf=pass", ["dkim", "spf"], {Defect.VALUE}),
+        ("a.example; dkim=pass header.d=; spf=pass", ["dkim", "spf"], {Defect.VALUE}),
+        ("a.example; spf=pass smtp.mailfrom=<>", ["spf"], {Defect.VALUE}),
+        ("a.example; iprev=pass policy.iprev=2001:db8::1", ["iprev"], {Defect.VALUE}),
+        ("a.example; dkim=pass header.i=a@b@c.example", ["dkim"], {Defect.VALUE}),
         ("a.example; dkim=pass ) ] header.d=b; spf=pass", ["dkim", "spf"], {Defect.PROPERTY}),
         ("a.example" + "; x=y" * (MAX_RESULTS + 1), ["x"] * MAX_RESULTS, {Defect.TOO_MANY}),
     ],
@@ -148,6 +154,10 @@ def test_a_result_is_read_in_every_dress_the_grammar_allows(text: str, expected:
 def test_a_defect_is_told_and_hides_no_other_result(value: str, methods: list[str], defects: set[Defect]) -> None:
     found = parse(value)
     assert (methods, defects) == ([each.method for each in found.results], set(found.defects))
+
+
+def test_a_value_that_should_have_been_quoted_is_kept_as_it_stands() -> None:
+    assert "ab/c+d==" == parse("a.example; dkim=pass header.b=ab/c+d==").results[0].get("header.b")
 
 
 def test_a_property_is_found_by_its_name() -> None:

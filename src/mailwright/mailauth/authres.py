@@ -33,6 +33,7 @@ _COMMENT_MARK = re.compile(r"[()\\]")
 _QUOTE_MARK = re.compile(r'["\\]')
 _WORD = re.compile(r'[^ \t\r\n;="()]+')  # a name, or the part of one before a space
 _VALUE = re.compile(r'[^ \t\r\n;"()]+')  # an unquoted value; an equals sign is let through: signatures are full of them
+_PVALUE = re.compile(r"""(?:[^ \t\r\n;"()<>:\\,\[\]@]*@)?[^ \t\r\n;"()<>:\\,\[\]@/?=]+""")  # an unquoted value as it should be
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _KEYWORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?")
 _BARE = re.compile(r"[A-Za-z0-9!#$%&'*+._`{|}~^-]+(?:@[A-Za-z0-9._-]+)?|@[A-Za-z0-9._-]+")  # needs no quotes
@@ -52,6 +53,7 @@ class Defect(StrEnum):
     EMPTY_RESULT = "empty-result"
     METHOD = "method"
     PROPERTY = "property"
+    VALUE = "value"
     UNCLOSED = "unclosed"
     TOO_MANY = "too-many-results"
 
@@ -145,7 +147,11 @@ class _Scanner:
         self.skip()
         text = self.quoted()
         if text is None:
-            return self.word(_VALUE)
+            word = self.word(_VALUE)
+            # RFC 8601 §2.2: a token, or a domain with or without a local part before it.
+            if not _PVALUE.fullmatch(word):
+                self.note(Defect.VALUE)
+            return word
         return text + self.word(_VALUE) if self.text.startswith("@", self.at) else text
 
     def quoted(self) -> str | None:
