@@ -324,6 +324,9 @@ def test_a_report_is_found_in_its_message() -> None:
         (NEW.decode().encode("utf-16"), "r.xml"),
         (json.dumps(TLS).encode(), "r.json"),
         (gzip.compress(json.dumps(TLS).encode()), "r.json.gz"),
+        (gzip.compress(NEW), ""),
+        (zipped(("r.xml", NEW)), "report"),
+        (gzip.compress(NEW), "there.example!agents.example!1795000000!1795086399"),
     ],
 )
 def test_a_report_is_known_by_its_content_where_nothing_else_tells(octets: bytes, name: str) -> None:
@@ -345,6 +348,7 @@ def test_a_report_that_its_header_announces_and_nobody_can_read_is_told_so(head:
 def test_mail_with_an_archive_is_no_report() -> None:
     for octets in (gzip.compress(b"<html/>"), zipped(("a", b"a")), b"PK\x03\x04", b"\x1f\x8b", gzip.compress(NEW)[:12]):
         assert None is read_report(mime.parse(message(octets, "photos.zip", "application/zip", "Holiday")))
+        assert None is read_report(mime.parse(message(octets, "", "application/octet-stream", "Holiday")))
     assert None is read_report(mime.parse(b"Subject: Report Domain: agents.example\r\n\r\nSee you.\r\n"))
 
 

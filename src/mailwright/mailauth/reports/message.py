@@ -63,7 +63,11 @@ def read_file(octets: bytes) -> Report | Unreadable:
 
 
 def _may_hold(part: Part) -> bool:
-    return part.content_type in _TYPES or bool(_NAMED.search(part.filename or ""))
+    name = part.filename or ""
+    if part.content_type in _TYPES or _NAMED.search(name) or _FILE.match(name):
+        return True
+    # RFC 2046 §4.5.1: octets of whatever kind; a name without an ending tells no more.
+    return part.content_type == "application/octet-stream" and "." not in name
 
 
 def _announced(root: Part) -> bool:
