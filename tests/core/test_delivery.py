@@ -8,7 +8,7 @@ from delivering import BOB, FINE, HOUR, MINUTE, begin, begun, claim, record, row
 from mailwright.core import delivery, mailboxes, suppression
 from mailwright.core.delivery import LEASE, PAUSED_FOR
 from mailwright.core.model import MessageStatus
-from mailwright.core.ports import Deferred, Rejected
+from mailwright.core.ports import Deferred, Rejected, Unknown
 
 # --- claim --------------------------------------------------------------------------------------------------------------
 
@@ -240,12 +240,35 @@ def test_a_result_that_comes_after_its_lease_counts_where_nobody_began_anything_
     assert (1, ["delivered"]) == (row_of(sent).attempts, [one.outcome for one in sent.attempts])
 
 
-def test_a_cancel_counts_more_than_a_result_and_the_timeline_shows_what_was_sent(internet):
+def test_what_arrives_although_it_was_cancelled_meanwhile_is_told_as_delivered(internet):
     sent = send(internet)
     (job,) = begin(internet)
     sent.cancel()
     record(internet, job, FINE)
-    assert (MessageStatus.CANCELLED, ["message.queued", "message.cancelled"]) == (sent.status, told(internet))
+    assert (MessageStatus.DELIVERED, 250) == (sent.status, row_of(sent).code)
+    assert ["message.queued", "message.cancelled", "message.delivered"] == told(internet)
     assert ["queued", "cancelled", "delivered"] == [entry.outcome for entry in sent.timeline()]
     internet.pass_time(hours=1)
+    assert 1 == len(sent.attempts)
+
+
+def test_what_may_have_arrived_although_it_was_cancelled_is_told_as_unknown_and_not_tried_again(internet):
+    sent = send(internet)
+    (job,) = begin(internet)
+    sent.cancel()
+    record(internet, job, Unknown("the line broke"))
+    assert (MessageStatus.UNKNOWN, ["message.queued", "message.cancelled", "message.unknown"]) == (sent.status, told(internet))
+    assert "next_attempt_at" not in internet.events("message.unknown")[0].data
+    internet.pass_time(days=5)
+    assert 1 == len(sent.attempts)
+
+
+@pytest.mark.parametrize("late", [Rejected(550, "5.1.1", "no"), Deferred(451, None, "later")])
+def test_what_did_not_arrive_and_was_cancelled_meanwhile_stays_cancelled(internet, late):
+    sent = send(internet)
+    (job,) = begin(internet)
+    sent.cancel()
+    record(internet, job, late)
+    assert (MessageStatus.CANCELLED, ["message.queued", "message.cancelled"]) == (sent.status, told(internet))
+    internet.pass_time(days=5)
     assert 1 == len(sent.attempts)

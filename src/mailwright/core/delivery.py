@@ -462,27 +462,42 @@ async def _record(tx: Tx, ports: Ports, ended: Ended) -> Step:
         transcript=report.transcript,
         signature=ended.prefix,
     )
-    stands = await tx.queue.finish(step.row) or await _stands(tx, step.row, done)
+    counts = await _what_counts(tx, step, done)
     await tx.queue.finish_attempt(done)
-    if stands:
+    if counts is not None:
         await queueing.show_worst(tx, job.delivery.tenant_id, job.message.id)
-        await _tell(tx, ports, job.message, done, step, job.mailbox)
-        if step.suppress:
-            await _suppress(tx, ports, job, step)
+        await _tell(tx, ports, job.message, done, counts, job.mailbox)
+        if counts.suppress:
+            await _suppress(tx, ports, job, counts)
     return step
 
 
-async def _stands(tx: Tx, row: Delivery, done: Attempt) -> bool:
-    """Whether the result counts though its lease was lost: the lease ran out, and nobody began anything since.
+async def _what_counts(tx: Tx, step: Step, done: Attempt) -> Step | None:
+    """Write what counts of a result: all of it where the lease is ours, or ran out and nobody began anything since.
 
     I6: were it dropped, the message would be sent again and nobody would be told. Whoever began another attempt has told this
-    one as unknown, and closed it; where a person cancelled, or a bounce came back, that counts more.
+    one as unknown, and closed it; where a bounce came back, that counts more.
     """
-    now, left_open = await tx.queue.get(row.id), await tx.queue.open_attempt(row.id)
-    if now is None or queueing.over(now.status) or left_open is None or left_open.id != done.id:
-        return False
-    await tx.queue.put(row)
-    return True
+    if await tx.queue.finish(step.row):
+        return step
+    now, left_open = await tx.queue.get(step.row.id), await tx.queue.open_attempt(step.row.id)
+    if now is None or left_open is None or left_open.id != done.id:
+        return None
+    counts = after_cancel(step) if now.status is MessageStatus.CANCELLED else None if queueing.over(now.status) else step
+    if counts is not None:
+        await tx.queue.put(counts.row)
+    return counts
+
+
+def after_cancel(step: Step) -> Step | None:
+    """What counts of a result where somebody cancelled meanwhile; pure. It arrived, or it may have: that is told (I2)."""
+    match step.event:
+        case EventType.MESSAGE_DELIVERED | EventType.MESSAGE_SENT:
+            return step
+        case EventType.MESSAGE_UNKNOWN:  # and nothing is tried again
+            return replace(step, row=replace(step.row, status=MessageStatus.UNKNOWN))
+        case _:
+            return None
 
 
 async def _suppress(tx: Tx, ports: Ports, job: Job, step: Step) -> None:

@@ -42,7 +42,10 @@ class EventType(StrEnum):
     )
     MESSAGE_COMPLAINED = "message.complained", "A recipient reported the message as spam."
     MESSAGE_SUPPRESSED = "message.suppressed", "A recipient is on the suppression list and was left out."
-    MESSAGE_CANCELLED = "message.cancelled", "A message was cancelled before it was delivered."
+    MESSAGE_CANCELLED = (
+        "message.cancelled",
+        "A message was cancelled; these recipients are tried no more. Whoever was being reached just then is told of later.",
+    )
     MESSAGE_UNKNOWN = (
         "message.unknown",
         ("The connection was lost after the message was sent whole and before the receiver answered: it may have arrived."),

@@ -334,8 +334,7 @@ async def cancel(tx: Tx, ports: Ports, caller: Caller, message_id: str) -> Messa
     """Stop what has not left yet: held, scheduled, queued and deferred recipients.
 
     Raises NotPending where nothing is left to stop, MissingPermission for an agent where an operator's rule sends it.
-    A recipient whose delivery is under way right now may still be reached; its result is then refused by the fence, and the
-    timeline shows the attempt.
+    A recipient whose delivery is under way right now may still be reached; that is then told (delivery.after_cancel).
     """
     message = await load(tx, caller, message_id)
     if message.direction is not Direction.OUTBOUND:

@@ -291,6 +291,8 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         destructive=True,
         tool="cancel_message",
         command="messages cancel",
-        notes="Recipients that were reached already stay reached; `not_pending` where nothing is left to stop.",
+        notes="Recipients that were reached already stay reached; `not_pending` where nothing is left to stop. One whose "
+        "delivery is under way at that moment may still be reached: `message.delivered` or `message.unknown` then says so, and "
+        "its status.",
     ),
 )
