@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from mailwright.contract import events as contract_events
 from mailwright.contract.operations import events
 from mailwright.core.events import EventType, publish
 from mailwright.core.ports import Tx
@@ -65,6 +66,17 @@ async def test_the_end_of_the_log_has_a_cursor_too(world):
     page = (await world.call("GET", "/v1/events?after=now")).json()
     await happen(world, 1)
     assert [1] == numbers((await world.call("GET", f"/v1/events?after={page['next_cursor']}")).json()["items"])
+
+
+async def test_a_cursor_beyond_the_end_of_the_log_is_refused_and_not_waited_at(world):
+    """Whoever kept it from another server, or from a log that began anew, was told nothing and never heard of it."""
+    await happen(world, 1)
+    end = (await world.call("GET", "/v1/events")).json()["next_cursor"]
+    beyond = contract_events.cursor_of(contract_events.place_of(end) + 1)
+    assert 200 == (await world.call("GET", f"/v1/events?after={end}")).status_code
+    for path in ("/v1/events", "/v1/events/stream"):
+        found = await world.call("GET", f"{path}?after={beyond}")
+        assert (422, "after") == (found.status_code, found.json()["error"]["details"][0]["path"])
 
 
 async def test_a_tenant_is_told_of_its_own_events_alone(world):

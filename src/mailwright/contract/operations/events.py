@@ -51,12 +51,14 @@ class EventList(EventStream, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 async def place(ports: Ports, caller: Caller, after: str) -> int:
-    """The place in the log that a caller names: a cursor, `start` or `now`."""
+    """The place in the log that a caller names: a cursor, `start` or `now`; raises InvalidInput."""
     if after == START:
         return 0
-    if after == NOW:
-        return await ports.store.read(lambda tx: tx.events.last(caller.tenant_id))
-    return place_of(after)
+    named = None if after == NOW else place_of(after)
+    last = await ports.store.read(lambda tx: tx.events.last(caller.tenant_id))
+    if named is not None and named > last:  # I7: whoever waits there is told nothing until the log has come that far
+        raise InvalidInput.at("after", "beyond the end of this log: the cursor is another server's; use `start` or `now`")
+    return last if named is None else named
 
 
 def checked_types(types: Sequence[str]) -> tuple[str, ...]:
