@@ -72,6 +72,15 @@ async def test_no_path_makes_a_bug(world):
             assert found.status_code < 500, (operation.name, path)
 
 
+async def test_a_slash_in_an_id_leads_to_no_other_operation(world):
+    """A client writes an id as it got it, encoded; were it decoded first, the id would choose what is done."""
+    sent = (await world.send())["message_id"]
+    for path in (f"/v1/messages/{sent}%2Fraw", f"/v1/messages/{sent}%2Ftimeline"):
+        assert 422 == (await world.call("GET", path)).status_code
+    assert 405 == (await world.call("POST", f"/v1/messages/{sent}%2Fcancel")).status_code
+    assert "queued" == (await world.call("GET", f"/v1/messages/{sent}")).json()["status"]
+
+
 @pytest.mark.parametrize(
     "query", ["messages?until=0.5", "messages?since=1700000000", "approvals?status=null", "agents?limit=null"]
 )

@@ -31,6 +31,10 @@ ROUTES = tree(
         ("DELETE", "/v1/things/1", "remove", ("1",)),
         ("GET", "/v1/things/1/parts/2", "part", ("1", "2")),
         ("GET", "/v1/things/new", "new", ()),
+        ("GET", "/v1/%74hings/%C3%A9", "get", ("é",)),
+        ("DELETE", "/v1/things/1%2F2", "remove", ("1/2",)),
+        ("GET", "/v1/things/1%2fparts%2f2", "get", ("1/parts/2",)),
+        ("GET", "/v1/things/1%252F2", "get", ("1%2F2",)),
     ],
 )
 def test_a_path_finds_its_target(method, path, target, values):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+from urllib.parse import unquote
 
 from mailwright.core.errors import MethodNotAllowed, NotFound, Refusal
 
@@ -47,7 +48,7 @@ def tree(routes: Iterable[tuple[str, str, Target]]) -> Node[Target]:
 
 
 def find(root: Node[Target], method: str, path: str) -> Match[Target]:
-    """What a request means; raises NotFound or MethodNotAllowed. HEAD is answered as GET is."""
+    """What a request means, by its path as it was sent; raises NotFound or MethodNotAllowed. HEAD is answered as GET is."""
     node, values = walk(root, path)
     target = node.methods.get("GET" if method == "HEAD" else method)
     if target is None:
@@ -58,7 +59,9 @@ def find(root: Node[Target], method: str, path: str) -> Match[Target]:
 def walk(root: Node[Target], path: str) -> tuple[Node[Target], tuple[str, ...]]:
     """The node that a path leads to, and its varying segments; raises NotFound."""
     node, values = root, []
-    for segment in path[1 : MAX_PATH + 2].split("/"):
+    for written in path[1 : MAX_PATH + 2].split("/"):
+        # RFC 3986 §2.2: an encoded slash is part of its segment. It must not lead from an id to another operation.
+        segment = unquote(written) if "%" in written else written
         below = node.fixed.get(segment)
         if below is None and node.varying is not None and segment:
             below = node.varying

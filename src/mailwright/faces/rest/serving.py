@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -137,9 +138,9 @@ async def _answer(desk: Desk, visit: Visit) -> None:
     visit.unread = has_body(scope)
     head = read_head(scope)
     if scope["method"] == "OPTIONS":
-        await _tell(visit, _options(desk, scope["path"]))
+        await _tell(visit, _options(desk, _path(scope)))
         return
-    match = find(desk.routes, scope["method"], scope["path"])
+    match = find(desk.routes, scope["method"], _path(scope))
     route = match.target
     if isinstance(route, Page):
         visit.name = route.name
@@ -190,6 +191,12 @@ def _inside(desk: Desk, scope: Scope) -> bool:
 
 def _host(scope: Scope) -> str:
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+
+
+def _path(scope: Scope) -> str:
+    """The path as it was sent; where the server did not keep that, made from what it decoded."""
+    raw: bytes | None = scope.get("raw_path")
+    return raw.decode("latin-1") if raw else quote(scope["path"])
 
 
 def _options(desk: Desk, path: str) -> Reply:
