@@ -334,8 +334,10 @@ def _events(described: Json) -> Iterator[str]:
         "Events",
         "What can happen. Webhooks, the event stream (`GET /v1/events/stream`) and the long poll (`GET /v1/events`) carry the "
         "same envelope, byte for byte, out of one durable log. An event is told after what it tells of is on disk.",
-        "Cursors are opaque and only rise. Read on from the last one that you have dealt with: nothing is skipped and nothing "
-        "changes its order. After a lost connection an event may come twice: drop what you have seen by its `id`.",
+        "Cursors are opaque and only rise. Read on from the last one that you have dealt with: nothing is skipped and "
+        "nothing changes its order. After a lost connection an event may come twice: drop what you have seen by its `id`. A "
+        "cursor that lies beyond the end of the log, being another server's or another tenant's, is refused: begin again "
+        "with `start` or `now`.",
         "## Envelope",
     )
     fields = described["components"]["schemas"]["Event"]["properties"]
