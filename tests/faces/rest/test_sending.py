@@ -122,6 +122,14 @@ async def test_whom_nobody_may_write_to_is_left_out_and_a_message_for_nobody_is_
     assert (422, "recipient_suppressed") == (found.status_code, found.json()["error"]["code"])
 
 
+@pytest.mark.parametrize("address", ["*@there.example", "bob*@there.example", "bob+x*@there.example", "bob@*.example"])
+async def test_what_is_meant_to_stand_for_many_addresses_and_would_not_is_refused(world, address):
+    found = await world.call("POST", "/v1/suppressions", {"address": address})
+    assert (422, "address") == (found.status_code, found.json()["error"]["details"][0]["path"])
+    assert [] == (await world.call("GET", "/v1/suppressions")).json()["items"]
+    assert 201 == (await world.call("POST", "/v1/suppressions", {"address": "bob+*@there.example"})).status_code
+
+
 async def test_a_large_message_that_is_refused_leaves_no_file(world, monkeypatch):
     settled, unsettled = [], []
 

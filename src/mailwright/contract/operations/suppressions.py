@@ -12,6 +12,7 @@ from mailwright.contract.resources import suppressions as shown
 from mailwright.contract.resources.page import Page
 from mailwright.contract.scalars import Id, Line, Text, doc
 from mailwright.core import model, suppression
+from mailwright.core.errors import InvalidInput
 from mailwright.core.model import Caller, Permission
 from mailwright.core.ports import Ports, Tx
 
@@ -38,6 +39,9 @@ class SuppressionId(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def _add(tx: Tx, ports: Ports, caller: Caller, given: SuppressionAdd) -> shown.Suppression:
+    # An address may have a star in it, but whoever writes one means many addresses, and would believe them all listed.
+    if "*" in given.address.replace(f"{suppression.EVERY_LABEL}@", "@"):
+        raise InvalidInput.at("address", "a star stands for labels only, as in name+*@domain: list each address by itself")
     return shown.suppression(await suppression.add(tx, ports, caller, given.address, "manual", detail=given.detail))
 
 
