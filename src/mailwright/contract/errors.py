@@ -77,12 +77,14 @@ def refusals_by_status() -> dict[int, list[type[Refusal]]]:
 
 def invalid(wrong: msgspec.ValidationError) -> InvalidInput:
     """The refusal that names the field at fault as callers know it: `to[0]`, `attachments[1].content`."""
-    message, _, place = str(wrong).partition(" - at `$")
-    path = place.removesuffix("`").removeprefix(".")
+    message, _, place = str(wrong).partition(" - at `")
+    inside, _, path = place.removesuffix("`").rpartition("$")
+    path = path.removeprefix(".")
     quoted = re.search(r"field `([^`]*)`", message)
     if quoted:
         path = f"{path}.{quoted[1]}" if path else quoted[1]
-    return InvalidInput.at(path or "body", _in_words(message))
+    said = _in_words(message)
+    return InvalidInput.at(path or "body", f"a name in it: {said}" if inside.startswith("key") else said)
 
 
 def _in_words(message: str) -> str:

@@ -130,6 +130,15 @@ async def test_a_field_that_is_wrong_is_named(world):
         assert detail["message"]
 
 
+async def test_a_header_field_that_is_wrong_is_named(world):
+    for headers, path in (({"X" * 300: "y"}, "headers"), ({"X-A": 5}, "headers[...]"), ({"X-A": "a\r\nb"}, "headers.X-A")):
+        found = await world.call(
+            "POST", f"/v1/mailboxes/{world.ours.mailbox.id}/send", {"to": "bob@there.example", "headers": headers}
+        )
+        (detail,) = refusal(found, 422, "validation_error")["details"]
+        assert (path, False) == (detail["path"], "$" in detail["message"])
+
+
 WRONG_PARAMETERS = [
     ("limit=0", "limit"),
     ("limit=201", "limit"),
@@ -143,6 +152,8 @@ WRONG_PARAMETERS = [
     ("since=yesterday", "since"),
     ("since=2026-01-01T00:00:00", "since"),
     ("q=%0a", "q"),
+    ("q=%F0%9F%98%80", "q"),
+    ("q=%22*%22+-", "q"),
 ]
 
 

@@ -93,3 +93,5 @@ async def test_a_search_for_the_word_null_is_a_search(world):
     await world.send(subject="Tea?")
     found = (await world.call("GET", "/v1/messages?q=null")).json()
     assert [] == found["items"]
+    for nothing in ("", "+"):
+        assert 1 == len((await world.call("GET", f"/v1/messages?q={nothing}")).json()["items"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from unicodedata import normalize
 
 from msgspec import Meta, Struct
 
@@ -14,7 +15,7 @@ from mailwright.contract.resources import threads as shown_threads
 from mailwright.contract.resources.page import Page
 from mailwright.contract.scalars import Id, Line, Moment, doc, milliseconds
 from mailwright.core import messages, threads, timeline
-from mailwright.core.errors import NotFound
+from mailwright.core.errors import InvalidInput, NotFound
 from mailwright.core.model import Caller, Direction, Message, MessageStatus, Permission
 from mailwright.core.ports import MessageFilter, Ports, Tx, place
 from mailwright.mail import mime
@@ -78,7 +79,7 @@ async def _list(ports: Ports, caller: Caller, given: MessageList) -> Page[shown.
         direction=given.direction,
         status=given.status,
         label=given.label,
-        text=given.q or None,
+        text=_searched(given.q),
         after=milliseconds("since", given.since) - 1 if given.since else None,
         before=milliseconds("until", given.until) if given.until else None,
     )
@@ -87,6 +88,13 @@ async def _list(ports: Ports, caller: Caller, given: MessageList) -> Page[shown.
         return await messages.page(ports, caller, narrow, before_id, limit)
 
     return await listed(given, "msg", fetch, shown.message_summary, lambda row: place(row.created_at, row.id))
+
+
+def _searched(q: str | None) -> str | None:
+    # Only letters and digits are searched: without any, the filter that was meant would be left out in silence.
+    if q and not q.isspace() and not any(one.isalnum() for one in normalize("NFKC", q)):
+        raise InvalidInput.at("q", "give a word to look for, of letters or digits")
+    return q or None
 
 
 async def _get(ports: Ports, caller: Caller, given: MessageId) -> shown.Message:
