@@ -50,6 +50,14 @@ async def test_two_calls_are_two_messages_and_a_key_of_ones_own_makes_them_one(m
     assert await send(mw, server, idempotency_key="order-7") == await send(mw, server, idempotency_key="order-7")
 
 
+@pytest.mark.parametrize("key", ["", "order 7", "caf\u00e9", "a\r\nX: y", "x" * 256])
+async def test_a_key_that_is_none_is_refused_and_no_other_put_in_its_place(
+    mw: AsyncMailwright, server: Server, key: str
+) -> None:
+    with pytest.raises(ValueError, match="is no Idempotency-Key"):
+        await send(mw, server, idempotency_key=key)
+
+
 async def test_files_come_back_as_they_went(mw: AsyncMailwright, server: Server) -> None:
     file = AttachmentIn(filename="a.bin", content=bytes(range(256)))
     message = await mw.messages.get(await send(mw, server, attachments=[file]))

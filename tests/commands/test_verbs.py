@@ -199,6 +199,8 @@ def test_s22_what_is_named_in_the_path_cannot_leave_its_place(server: Callable[[
         (["domains", "list", "--limit", "many"], "--limit"),
         (["domains", "list", "--timeout", "0"], "--timeout"),
         (["messages", "show", ".."], "'..' is no id"),
+        (["messages", "send", "mbx_1", "--idempotency-key", ""], "'' is no Idempotency-Key"),
+        (["messages", "send", "mbx_1", "--idempotency-key", "\u00e9"], "is no Idempotency-Key"),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_anybody_is_asked(

@@ -6,6 +6,7 @@ Not here: when to try again (retrying.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from msgspec import UNSET
 from mailwright.client.errors import Garbled
 
 T = TypeVar("T")
+_KEY = re.compile(r"[!-~]{1,255}", re.ASCII)
 Primitive = str | int | float | bool | None
 
 
@@ -91,8 +93,13 @@ def body(fields: Mapping[str, Any], nullable: Mapping[str, Any] | None = None) -
 
 
 def once(key: str | None) -> str:
-    """The Idempotency-Key of a new request."""
-    return key or str(uuid4())
+    """The Idempotency-Key of a new request: one's own, or, for None, a new one. Raises ValueError where it can't be one."""
+    if key is None:
+        return str(uuid4())
+    # An empty one is what a variable holds that was never set: a new key in its place would send the message again each time.
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"{key[:100]!r} is no Idempotency-Key: 1 to 255 printable ASCII characters without spaces")
+    return key
 
 
 def decode(answer: Answer, kind: type[T]) -> T:

@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from mailwright.client.calling import Call, body, part
+from mailwright.client.calling import Call, body, once, part
 from mailwright.commands import given
 from mailwright.commands.verbs.calling import Server, new_idempotency_key, say
 from mailwright.commands.verbs.table import Parameter, Verb
@@ -48,7 +48,7 @@ def request(verb: Verb, typed: dict[str, Any], server: Server, idempotency_key: 
         path,
         query={name: value for name, value in values.items() if places[name] == "query"},
         body=body({name: value for name, value in values.items() if places[name] == "body"}, cleared) if has_body else None,
-        once=(idempotency_key or new_idempotency_key()) if verb.repeatable else None,
+        once=_once(idempotency_key) if verb.repeatable else None,
         wait=float(values.get("wait", 0)) if places.get("wait") == "query" else 0.0,
     )
 
@@ -56,6 +56,13 @@ def request(verb: Verb, typed: dict[str, Any], server: Server, idempotency_key: 
 def _part(value: str) -> str:
     try:
         return part(value)
+    except ValueError as wrong:
+        given.stop(wrong)
+
+
+def _once(key: str | None) -> str:
+    try:
+        return once(new_idempotency_key() if key is None else key)
     except ValueError as wrong:
         given.stop(wrong)
 
