@@ -12,6 +12,7 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import typer
 
@@ -43,11 +44,18 @@ def request(verb: Verb, typed: dict[str, Any], server: Server, idempotency_key: 
     for name, place in places.items():
         if place == "path":
             path = path.replace(f"{{{name}}}", _part(values.pop(name)))
+    query = {name: value for name, value in values.items() if places[name] == "query"}
+    fields = {name: value for name, value in values.items() if places[name] == "body"}
+    try:
+        urlencode(query, doseq=True)
+        written = body(fields, cleared) if has_body else None
+    except UnicodeEncodeError:  # a byte that Python could not decode
+        given.stop("what was typed is not all UTF-8")
     return Call(
         verb.method,
         path,
-        query={name: value for name, value in values.items() if places[name] == "query"},
-        body=body({name: value for name, value in values.items() if places[name] == "body"}, cleared) if has_body else None,
+        query=query,
+        body=written,
         once=_once(idempotency_key) if verb.repeatable else None,
         wait=float(values.get("wait", 0)) if places.get("wait") == "query" else 0.0,
     )
@@ -56,6 +64,8 @@ def request(verb: Verb, typed: dict[str, Any], server: Server, idempotency_key: 
 def _part(value: str) -> str:
     try:
         return part(value)
+    except UnicodeEncodeError:
+        given.stop("what was typed is not all UTF-8")
     except ValueError as wrong:
         given.stop(wrong)
 
