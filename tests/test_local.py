@@ -158,6 +158,14 @@ def test_a_port_that_is_taken_is_named_and_the_status_is_2(which: int) -> None:
     assert 1 == len(done.stderr.strip().splitlines())
 
 
+@pytest.mark.parametrize("place", ["nowhere/world.json", "."])
+def test_a_ready_file_that_can_not_be_written_is_named_and_the_status_is_2(tmp_path: Path, place: str) -> None:
+    command = (*COMMAND, "--no-tour", "--port-base", str(free_ports(5)), "--ready-file", str(tmp_path / place))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (2, 1) == (done.returncode, len(done.stderr.strip().splitlines())), done.stderr
+    assert done.stderr.startswith(f"mailwright: {tmp_path / place} can't be written: ")
+
+
 async def test_nobody_takes_the_receivers_port_while_the_server_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def starting(config: Config) -> NoReturn:
         with pytest.raises(OSError, match="in use"), socket.socket() as stranger:

@@ -233,10 +233,13 @@ def _kept_key(data: Path) -> str:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     """Whole or not at all, and for its owner alone: there are keys in it."""
-    draft = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
-        out.write(json.dumps(content, indent=1) + "\n")
-    draft.replace(path)
+    try:
+        draft = path.with_name(path.name + ".new")
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+            out.write(json.dumps(content, indent=1) + "\n")
+        draft.replace(path)
+    except (OSError, ValueError) as wrong:  # ValueError: the path names no file
+        raise CannotStart(f"{path} can't be written: {getattr(wrong, 'strerror', None) or wrong}") from None
 
 
 # --- the outbox ---------------------------------------------------------------------------------------------------------
