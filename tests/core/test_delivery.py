@@ -263,6 +263,18 @@ def test_what_may_have_arrived_although_it_was_cancelled_is_told_as_unknown_and_
     assert 1 == len(sent.attempts)
 
 
+def test_what_was_cancelled_while_its_server_died_is_told_as_unknown_at_the_next_start(internet):
+    sent = send(internet)
+    begin(internet)
+    sent.cancel()
+    for _ in range(2):
+        internet.write(lambda tx: delivery.close_abandoned(tx, internet.ports))
+    assert ["message.queued", "message.cancelled", "message.unknown"] == told(internet)
+    assert (MessageStatus.UNKNOWN, ["unknown"]) == (sent.status, [one.outcome for one in sent.attempts])
+    internet.pass_time(days=5)
+    assert 1 == len(sent.attempts)
+
+
 @pytest.mark.parametrize("late", [Rejected(550, "5.1.1", "no"), Deferred(451, None, "later")])
 def test_what_did_not_arrive_and_was_cancelled_meanwhile_stays_cancelled(internet, late):
     sent = send(internet)

@@ -220,10 +220,19 @@ async def test_attempts_are_kept_and_an_open_one_tells_of_a_dead_worker(store: S
     await store.write(lambda tx: tx.queue.finish_attempt(done))
     assert [done, second, other] == await asking(store, lambda tx: tx.queue.attempts(OURS, "msg_1"))
     assert second == await asking(store, lambda tx: tx.queue.open_attempt("dlv_1"))
+    assert [] == await asking(store, lambda tx: tx.queue.abandoned())
     await store.write(lambda tx: tx.queue.finish_attempt(replace(second, outcome="unknown")))
     assert await asking(store, lambda tx: tx.queue.open_attempt("dlv_1")) is None
     with pytest.raises(KeyError):
         await store.write(lambda tx: tx.queue.finish_attempt(replace(done, id="att_9")))
+
+
+async def test_what_was_cancelled_meanwhile_and_has_no_outcome_is_found(store: Store) -> None:
+    await queued(store, DELIVERY)
+    done, left_open = numbered(ATTEMPT, 2, number=lambda n: n)
+    await store.write(lambda tx: tx.queue.start_attempts([replace(done, outcome="deferred"), left_open]))
+    await store.write(lambda tx: tx.queue.put(replace(DELIVERY, status=MessageStatus.CANCELLED)))
+    assert [left_open] == await asking(store, lambda tx: tx.queue.abandoned())
 
 
 async def test_another_tenants_queue_is_as_good_as_empty(store: Store) -> None:

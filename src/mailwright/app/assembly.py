@@ -23,7 +23,7 @@ from mailwright.app import certificates
 from mailwright.app.sockets import CannotStart, Sockets, listen, reachable, url_of
 from mailwright.config import MEGABYTE, Config
 from mailwright.contract.events import encode
-from mailwright.core import accounts
+from mailwright.core import accounts, delivery
 from mailwright.core.errors import StorageBusy
 from mailwright.core.ports import Host, Ports, Settings, Tx
 from mailwright.couriers.frames import Setup as CourierSetup
@@ -169,6 +169,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     now = ports.clock.now()
     await store.write(lambda tx: tx.queue.release(now))
     await store.write(lambda tx: tx.webhooks.release(now))
+    await store.write(lambda tx: delivery.close_abandoned(tx, ports))
     passes(Point.START_RELEASED)
     operator_key = await _first_key(ports, data)
     registry = CollectorRegistry()

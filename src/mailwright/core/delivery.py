@@ -57,6 +57,7 @@ from mailwright.mailauth import authres, dkim
 CHUNK = 256 * 1024  # of a large message's body, hashed at a time
 LEASE = 16 * 60_000  # longer than any one SMTP transaction may take
 FRESH = 60_000  # a lease that is no older is long enough to begin with
+DIED = Unknown("the server stopped during this attempt: the message may have been delivered")
 PAUSED_FOR = 30_000  # how often a mailbox that must not send is looked at again
 
 
@@ -199,11 +200,10 @@ async def _died(tx: Tx, ports: Ports, row: Delivery, message: Message, mailbox: 
     left_open = await tx.queue.open_attempt(row.id)
     if left_open is None:
         return False
-    text = "the server stopped during this attempt: the message may have been delivered"
-    closed = replace(left_open, finished_at=ports.clock.now(), outcome="unknown", text=text)
-    await tx.queue.finish_attempt(closed)
     now = ports.clock.now()
-    step = decide(row, Unknown(text), at_most_once=mailbox.at_most_once, now=now, spread=0.0)
+    closed = replace(left_open, finished_at=now, outcome="unknown", text=DIED.text)
+    await tx.queue.finish_attempt(closed)
+    step = decide(row, DIED, at_most_once=mailbox.at_most_once, now=now, spread=0.0)
     ends = queueing.over(step.row.status)
     if ends:
         await tx.queue.finish(step.row)
@@ -212,6 +212,22 @@ async def _died(tx: Tx, ports: Ports, row: Delivery, message: Message, mailbox: 
         step = replace(step, row=replace(step.row, due_at=now))  # the next attempt follows at once
     await _tell(tx, ports, message, closed, step, mailbox)
     return ends
+
+
+async def close_abandoned(tx: Tx, ports: Ports) -> None:
+    """At the start: what was cancelled while a server that died was delivering it may have arrived, and nobody claims it."""
+    now = ports.clock.now()
+    for left_open in await tx.queue.abandoned():
+        closed = replace(left_open, finished_at=now, outcome="unknown", text=DIED.text)
+        await tx.queue.finish_attempt(closed)
+        row = await tx.queue.get(left_open.delivery_id)
+        message = await tx.messages.get(left_open.tenant_id, left_open.message_id)
+        if row is None or message is None:
+            continue
+        step = Step(_closed(row, MessageStatus.UNKNOWN, None, None, DIED.text, now), EventType.MESSAGE_UNKNOWN)
+        await tx.queue.put(step.row)
+        await queueing.show_worst(tx, row.tenant_id, row.message_id)
+        await _tell(tx, ports, message, closed, step)
 
 
 async def begin(tx: Tx, ports: Ports, jobs: Sequence[Job]) -> list[Job | None]:

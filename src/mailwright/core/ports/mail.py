@@ -101,6 +101,9 @@ class Queue(Protocol):
     async def open_attempt(self, delivery_id: str) -> Attempt | None:
         """An attempt that has no outcome: its worker died."""
 
+    async def abandoned(self) -> list[Attempt]:
+        """Attempts, of any tenant, that have no outcome though their deliveries were cancelled."""
+
     async def attempts(self, tenant_id: str, message_id: str) -> list[Attempt]: ...
 
 

@@ -127,6 +127,10 @@ class Deliveries:
         row = await self._db.one(_ATTEMPTS["open"], (delivery_id,))
         return None if row is None else ATTEMPT.decode(row)
 
+    async def abandoned(self) -> list[Attempt]:
+        """Tries without an outcome, whose deliveries were cancelled."""
+        return [ATTEMPT.decode(row) for row in await self._db.all(_ATTEMPTS["abandoned"], ())]
+
     async def attempts(self, tenant_id: str, message_id: str) -> list[Attempt]:
         """In the order in which they began."""
         return [ATTEMPT.decode(row) for row in await self._db.all(_ATTEMPTS["of_message"], (tenant_id, message_id))]

@@ -163,6 +163,11 @@ class Queue:
         found = [row for row in self._attempts if row.delivery_id == delivery_id and row.outcome is None]
         return found[-1] if found else None
 
+    async def abandoned(self) -> list[Attempt]:
+        """Tries without an outcome, whose deliveries were cancelled."""
+        cancelled = {row.id for row in self._rows if row.status is MessageStatus.CANCELLED}
+        return [row for row in self._attempts if row.outcome is None and row.delivery_id in cancelled]
+
     async def attempts(self, tenant_id: str, message_id: str) -> list[Attempt]:
         """In the order in which they began."""
         return [row for row in self._attempts if (row.tenant_id, row.message_id) == (tenant_id, message_id)]
