@@ -89,6 +89,7 @@ def test_a_webhook_of_a_mailbox_is_told_of_that_mailbox_alone(internet):
         "https:///path",
         "https://user@hooks.example/",
         "https://user:password@hooks.example/",
+        "https://:password@hooks.example/",
         "https://hooks.example/#part",
         "https://hooks.example:0/",
         "https://hooks.example:99999/",

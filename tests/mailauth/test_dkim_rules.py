@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from dkim_reference import ED, MESSAGE, NOW, RSA, forge
 
-from mailwright.mail.header import parse_header
+from mailwright.mail.header import MAX_FIELDS, MAX_HEADER, parse_header
 from mailwright.mail.questions import Answer, Question, RecordType, Status, Zone, answer
 from mailwright.mailauth.dkim import Result, SigningKey, Verdict, dns_record, generate_rsa, sign, verify
 from mailwright.mailauth.dkim.sign import LIFETIME, OVERSIGNED
@@ -120,6 +120,14 @@ def test_dkim_5_s18_text_added_behind_the_length_is_seen() -> None:
     assert "l= leaves 15 octets of the body unsigned" in result.steps
 
 
+def test_dkim_6_the_fields_that_matter_are_those_of_the_design() -> None:
+    wanted = (
+        "from sender reply-to to cc subject date message-id in-reply-to references mime-version content-type "
+        "content-transfer-encoding list-unsubscribe list-unsubscribe-post auto-submitted agent-identity"
+    )
+    assert set() == set(wanted.split()) - set(OVERSIGNED)
+
+
 @pytest.mark.parametrize("name", OVERSIGNED)
 def test_dkim_6_s18_a_field_that_matters_can_neither_be_added_nor_doubled(name: str) -> None:
     extra = f"{name}: intruder@example.org\r\n".encode()
@@ -202,3 +210,12 @@ def test_s18_a_line_end_that_only_some_programs_see_does_not_move_the_body() -> 
 def test_s18_a_malformed_header_is_not_believed() -> None:
     (result,) = check(signed(MESSAGE, ED).replace(b"To: ", b"no field at all\r\nTo: "))
     assert (Verdict.PERMERROR, "malformed header: junk-line") == (result.result, result.reason)
+
+
+@pytest.mark.parametrize(
+    ("defect", "filling"), [("too-long", b"X: " + b"y" * MAX_HEADER + b"\r\n"), ("too-many-fields", b"X: y\r\n" * MAX_FIELDS)]
+)
+def test_s18_a_header_that_is_not_read_to_its_end_is_not_believed(defect: str, filling: bytes) -> None:
+    """What stands behind the part that was read could be a From that others show."""
+    (result,) = check(signed(MESSAGE, ED).replace(b"To: ", filling + b"To: "))
+    assert (Verdict.PERMERROR, f"malformed header: {defect}") == (result.result, result.reason)

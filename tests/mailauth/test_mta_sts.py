@@ -56,6 +56,8 @@ def test_forms_that_mean_the_same(change: tuple[str, str]) -> None:
         ("mode", " mode"),
         ("mx1", "mx\0"),
         ("604800\r\n", "604800\r"),  # §3.2: a line ends in LF or CRLF
+        ("mode: enforce", "note: a\0b\r\nmode: enforce"),
+        ("mx1.example.com", ".".join(["a" * 63] * 4) + ".b"),
     ],
 )
 def test_what_is_no_policy(change: tuple[str, str]) -> None:
@@ -69,8 +71,12 @@ def test_of_fields_that_come_twice_the_first_counts() -> None:
 
 
 def test_nobody_promises_more_than_a_year_and_nobody_sends_more_than_64_kb() -> None:
+    assert 31_557_600 == MAX_AGE
     assert MAX_AGE == parse_policy(b"version: STSv1\nmode: none\nmax_age: 9999999999").max_age  # type: ignore[union-attr]
-    assert parse_policy(ENFORCE.encode() + b"x: y\n" * 20_000) is None
+    filled = ENFORCE.encode() + b"x: "
+    whole = filled + b"y" * (64 * 1024 - len(filled) - 1) + b"\n"
+    assert parse_policy(whole) is not None
+    assert parse_policy(whole[:-1] + b"y\n") is None
 
 
 @pytest.mark.parametrize(

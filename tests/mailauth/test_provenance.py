@@ -74,6 +74,13 @@ def test_a_subdomain_may_be_spoken_for() -> None:
     assert "pass" == verdict(signed(MESSAGE.replace(b"<ada@mail.", b"<ada@sub.mail."))).verdict
 
 
+@pytest.mark.parametrize("domain", ["notmail.example.com", "example.com", "other.example.com", "mail.example.com.evil.example"])
+def test_ai_8_a_key_speaks_for_its_own_domain_and_what_is_under_it(domain: str) -> None:
+    """Signed by the key itself, so that nothing but the name of the author speaks against it."""
+    found = verdict(signed(MESSAGE.replace(b"<ada@mail.example.com>", f"<ada@{domain}>".encode())))
+    assert ("fail", f"From is of {domain}, which mail.example.com can't speak for") == (found.verdict, found.reason)
+
+
 def test_all_that_is_stated_is_in_the_field_and_nothing_that_is_not() -> None:
     who = provenance.Statement(
         agent_id="ada",
