@@ -14,6 +14,7 @@ from mailwright.config import every_setting
 from mailwright.contract.operations import OPERATIONS
 from mailwright.core.errors import every_refusal
 from mailwright.core.events import EventType
+from mailwright.core.timeline import Stage
 from mailwright.local.simulator import BEHAVIOURS
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -58,9 +59,17 @@ def test_every_event_has_its_row_and_its_fields_or_is_told_by_nobody() -> None:
     assert used == {one for one in EventType if generator().published(one)}
 
 
-def test_every_refusal_has_its_row() -> None:
+def test_every_refusal_has_its_row_and_is_raised_by_somebody() -> None:
     page = read("docs/errors.md")
     assert [] == [one.code for one in every_refusal() if f"| `{one.code}` |" not in page]
+    source = "".join(path.read_text("utf-8") for path in SOURCE.rglob("*.py"))
+    unused = [one for one in every_refusal() if not re.search(rf"(?<!class )\b{one.__name__}\b(?!,$)", source, re.MULTILINE)]
+    assert [] == unused
+
+
+def test_every_stage_of_a_timeline_is_one_that_something_stands_at() -> None:
+    source = "".join(path.read_text("utf-8") for path in SOURCE.rglob("*.py"))
+    assert [] == [one for one in Stage if f"Stage.{one.name}" not in source]
 
 
 # --- pages that people wrote --------------------------------------------------------------------------------------------

@@ -338,7 +338,7 @@ async def _flood(one: Client, octets: bytes, times: int) -> None:
         (errors.UnusableMessage(), "550 5.7.1 The message is not one"),
         (errors.BlockedByPolicy("DMARC fails\r\n250 OK"), "550-5.7.1 DMARC fails? 550 5.7.1 250 OK"),
         (errors.StorageBusy(), "451 4.3.0 The message could not be stored"),
-        (errors.DnsUnavailable(), "451 4.4.3"),
+        (errors.MailboxFull(), "452 4.2.2 The mailbox has no room"),
         (errors.RateLimited(), "451 4.7.1"),
         (errors.BodyTooLarge(), "552 5.3.4"),
         (errors.AgentPaused(), "450 4.2.1"),

@@ -183,13 +183,6 @@ def test_what_is_no_domain_is_not_valid(domain: str) -> None:
     assert not valid_domain(domain)
 
 
-def test_the_same_mailbox_differs_in_the_case_of_its_domain_only() -> None:
-    ada = Address("Ada", "ada", "bücher.example")
-    assert ada.same_mailbox(Address("", "ada", "XN--bcher-kva.EXAMPLE"))
-    assert not ada.same_mailbox(Address("Ada", "Ada", "bücher.example"))
-    assert not ada.same_mailbox(Address("Ada", "ada", "bucher.example"))
-
-
 def test_an_impossible_domain_still_has_a_form_to_compare() -> None:
     assert "☃.example" == Address("", "a", "☃.EXAMPLE").domain_ascii
 

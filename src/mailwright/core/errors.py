@@ -253,14 +253,6 @@ class StorageBusy(Refusal):
     fix = "Send it again in a little while; nothing was accepted."
 
 
-class DnsUnavailable(Refusal):
-    """DNS did not answer, so a check that this needs could not be made."""
-
-    code = "dns_unavailable"
-    kind = Kind.UNAVAILABLE
-    fix = "Try again in a few minutes."
-
-
 class InternalError(Refusal):
     """Something went wrong on our side."""
 

@@ -22,9 +22,7 @@ class Stage(StrEnum):
     POLICY = "policy"
     REVIEW = "review"
     SUPPRESSION = "suppression"
-    LIMITS = "limits"
     QUEUED = "queued"
-    SUBMISSION = "submission"
     DELIVERY = "delivery"
     COMPLAINT = "complaint"
 

@@ -62,10 +62,6 @@ class LineBuffer:
         self._scanned = 0
         return _defect(line) or line[:-2]
 
-    def take_exactly(self, count: int) -> bytes | None:
-        """Take `count` octets at once; None while there are fewer."""
-        return self.take_up_to(count) if len(self._held) >= count else None
-
     def take_up_to(self, count: int | None = None) -> bytes:
         """Take what is there, at most `count` octets; b"" when nothing is."""
         held = self._held

@@ -47,7 +47,6 @@ _BY_KIND: dict[Kind, tuple[int, str]] = {
 _BY_CODE: dict[str, tuple[int, str]] = {
     "mail_loop": (554, "5.4.6"),
     "mailbox_full": (452, "4.2.2"),
-    "dns_unavailable": (451, "4.4.3"),
     "agent_paused": (450, "4.2.1"),
 }
 

@@ -83,10 +83,6 @@ class Address:
         """True where the local part can't be sent without SMTPUTF8 (RFC 6531 §3.2); domains have A-labels."""
         return not self.local_part.isascii()
 
-    def same_mailbox(self, other: Address) -> bool:
-        """True for the same place: local parts as they are (RFC 5321 §2.4), domains by their A-labels."""
-        return self.local_part == other.local_part and self.domain_ascii == other.domain_ascii
-
     def __str__(self) -> str:
         """`Name <local-part@domain>`, the name quoted where it must be; for people and logs, not for header fields."""
         name = self.display_name
