@@ -158,6 +158,14 @@ def test_s5_nothing_said_in_the_clear_counts_after_the_handshake():
     assert ["554 5.5.0"] == [reply[:9] for reply in shell.send("EHLO x\r\n" + ENVELOPE)]
 
 
+def test_s5_pipelining_that_was_offered_in_the_clear_is_not_offered_any_more():
+    shell = Shell(Options(starttls=True)).helloed()
+    shell.send("STARTTLS\r\n")
+    shell.session.tls_started()
+    assert ["554 5.5.0"] == [reply[:9] for reply in shell.send("NOOP\r\nNOOP\r\n")]
+    assert shell.session.closed
+
+
 def test_s5_starttls_is_refused_in_a_transaction_and_under_tls():
     shell = Shell(Options(starttls=True)).helloed()
     assert shell.send("MAIL FROM:<ada@there.example>\r\nSTARTTLS\r\n")[-1].startswith("503 5.5.1")
