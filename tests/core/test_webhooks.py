@@ -92,6 +92,7 @@ def test_a_webhook_of_a_mailbox_is_told_of_that_mailbox_alone(internet):
         "https://:password@hooks.example/",
         "https://hooks.example/#part",
         "https://hooks.example:0/",
+        "https://hooks.example:9000/",
         "https://hooks.example:99999/",
         "https://hooks.example:x/",
         "https://hooks.example/a b",
@@ -111,6 +112,11 @@ def test_what_is_no_address_for_a_webhook_is_refused(internet, url):
 def test_plain_http_is_for_local_use():
     with Internet(settings=Settings(allow_private_hosts=True)) as internet:
         assert Active.ACTIVE is create(internet, NewWebhook("http://127.0.0.1:8000/")).status
+
+
+@pytest.mark.parametrize("url", ["https://hooks.example:443/", "https://hooks.example:8443/"])
+def test_the_ports_that_are_open_may_be_named(internet, url):
+    assert Active.ACTIVE is create(internet, NewWebhook(url)).status
 
 
 def test_types_that_there_are_not_are_refused(internet):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mailwright.core import webhooks
 from mailwright.core.ports import NotPosted, Posted
 from mailwright.mail.questions import Asks, Question, Zone, answer
 from mailwright.net.guard import LOOPBACK
@@ -111,6 +112,10 @@ async def test_s15_every_status_is_an_answer_and_a_redirect_is_not_followed(serv
     found = await Poster(Table(HERE), LOCAL).post(f"http://hooks.example:{endpoint.port}/", [], b"")
     assert Posted(302, "") == found
     assert [] == inside.requests
+
+
+def test_the_ports_that_a_webhook_may_name_are_those_that_are_open() -> None:
+    assert webhooks.PORTS == PosterOptions().ports
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ MINUTE = 60_000
 RETRIES = tuple(m * MINUTE for m in (1, 5, 15, 60, 240, 480, 960))
 # One event that an end point chokes on is given up alone; only where nothing was answered for about as long, it is the webhook.
 FAILED_FOR = sum(RETRIES) * 3 // 4
+PORTS = (443, 8443)  # of URLs; the egress guard opens no others
 WAITING = 5 * MINUTE  # how often what waits for a paused or disabled webhook is looked at again; enabling it makes it due
 LEASE = 2 * MINUTE
 # Deliveries of one webhook in hand at once: so few that the others find a place beside an end point that hangs, and that
@@ -70,6 +71,8 @@ def _checked_url(ports: Ports, url: str) -> str:
         raise InvalidInput.at("url", f"a URL with {' or '.join(schemes)}, a host, and no user name or fragment")
     if any(ord(c) <= 32 or ord(c) == 127 for c in url) or len(url) > 2000 or port == 0:
         raise InvalidInput.at("url", "at most 2000 characters, without spaces or control characters")
+    if port not in (None, *PORTS) and not ports.settings.allow_private_hosts:
+        raise InvalidInput.at("url", f"port {port} is closed to webhooks: {' or '.join(map(str, PORTS))}")
     return url
 
 
