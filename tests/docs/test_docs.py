@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import tomllib
 from pathlib import Path
@@ -191,6 +192,14 @@ def test_the_code_map_names_every_module_and_nothing_else() -> None:
         if one in summed_up or not one.startswith(("commands/", "couriers/", "local/", "smtpd/", "testing/"))
     }
     assert expected == _code_map()
+
+
+def test_who_may_import_whom_is_told_as_it_is_checked() -> None:
+    rules = configparser.ConfigParser()
+    rules.read_string(read(".importlinter"))
+    layers = rules["importlinter:contract:floors"]["layers"].replace("mailwright.", "").split("\n")[1:]
+    told = next(line for line in read("ARCHITECTURE.md").splitlines() if line.startswith("commands > "))
+    assert [set(layer.split(" | ")) for layer in layers] == [set(floor.strip("()").split(" | ")) for floor in told.split(" > ")]
 
 
 def test_what_the_architecture_names_exists() -> None:
