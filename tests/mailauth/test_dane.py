@@ -40,7 +40,7 @@ class Made:
         return hashlib.sha256(public).hexdigest()
 
 
-def made(name: str, issuer: Made | None = None, *, ca: bool = False, days: int = 30) -> Made:
+def made(name: str, issuer: Made | None = None, *, ca: bool = False, days: int = 30, signs: bool | None = None) -> Made:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
@@ -55,6 +55,11 @@ def made(name: str, issuer: Made | None = None, *, ca: bool = False, days: int =
     )
     if not ca:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    if signs is not None:
+        usages = {"digital_signature": True, "key_cert_sign": signs, "crl_sign": False, "content_commitment": False}
+        others = ("key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
+        usages |= dict.fromkeys(others, False)
+        builder = builder.add_extension(x509.KeyUsage(**usages), critical=True)
     return Made(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
 
 
@@ -128,6 +133,13 @@ def test_dane_ta_looks_at_names_and_dates() -> None:
 def test_a_certificate_that_may_not_sign_signs_nothing() -> None:
     middle = made("evil.example", ROOT)
     assert "basicConstraints.cA" in (why(f"2 1 1 {ROOT.digest}", made(MX, middle), middle, ROOT) or "")
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_a_key_signs_certificates_only_where_its_own_says_so(signs: bool) -> None:
+    middle = made("middle", ROOT, ca=True, signs=signs)
+    found = why(f"2 1 1 {ROOT.digest}", made(MX, middle), middle, ROOT)
+    assert signs == (found is None)
 
 
 def test_an_anchor_that_signed_nothing_in_the_chain_vouches_for_nothing() -> None:
