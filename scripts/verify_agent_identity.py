@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
-import codecs
-import email
 import email.policy
 import hashlib
 import hmac
@@ -22,9 +20,11 @@ import re
 import sys
 import time
 from collections import Counter
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.headerregistry import HeaderRegistry
 from email.message import Message
+from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -35,6 +35,7 @@ LEAST = [
     *("from", "to", "cc", "subject", "date", "message-id", "reply-to", "in-reply-to", "references"),
     *("mime-version", "content-type", "content-transfer-encoding", "auto-submitted"),
 ]
+LONGEST_FIELD = 16 * 1024  # octets of From and of Agent-Identity
 HASH = "[A-Za-z0-9_-]{43}"
 FORMS = {
     "agent_id": r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?",
@@ -54,6 +55,10 @@ FORMS = {
     "ai": "generated|assisted",
     "apr": "human|policy|none",
 }
+# Quoted strings, comments without comments in them, and every character outside of them.
+WORDS = re.compile(r'"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)|\\.|.', re.DOTALL)
+# What Python decodes, and no mail is written in; of some the work is quadratic.
+NO_CHARSETS = ["charmap", "idna", "mbcs", "oem", "palmos", "punycode", "rawunicodeescape", "undefined", "unicodeescape"]
 
 
 class Over(Exception):
@@ -128,7 +133,7 @@ def parts(fields: list[tuple[str, bytes]], body: bytes, default: str = "text/pla
         raise Over("fail", "the parts can't be compared: too deep")
     head = parsed(fields)
     kind = head.get_content_type() if "content-type" in head else default
-    boundary = head.get_param("boundary")
+    boundary = param(head, "boundary")
     if kind.startswith("multipart/") and isinstance(boundary, str) and boundary:
         inner = "message/rfc822" if kind == "multipart/digest" else "text/plain"
         pieces = cut(body, boundary.encode("utf-8", "surrogateescape"))
@@ -150,7 +155,7 @@ def parsed(fields: list[tuple[str, bytes]]) -> Message:
     wanted = ("content-type", "content-disposition", "content-transfer-encoding")
     last = {name: value for name, value in fields if name in wanted}
     block = b"".join(b"%b:%b\r\n" % (name.encode(), value) for name, value in last.items())
-    return email.message_from_bytes(block + b"\r\n", policy=email.policy.compat32)
+    return BytesHeaderParser(policy=email.policy.compat32).parsebytes(block + b"\r\n")
 
 
 def cut(body: bytes, boundary: bytes) -> list[bytes] | None:
@@ -188,13 +193,11 @@ def decoded(head: Message, body: bytes) -> bytes:
 
 def text(head: Message, content: bytes) -> bytes:
     """Text as it is hashed: decoded, LF, no white space at line ends, no line ends at its end, UTF-8."""
-    charset = head.get_param("charset")
+    charset = param(head, "charset")
+    named = charset if isinstance(charset, str) and charset.isascii() else "utf-8"
     try:
-        codec = codecs.lookup(charset if isinstance(charset, str) and charset.isascii() else "utf-8")
-        shown = codec.decode(content, "replace")[0]
-    except (LookupError, ValueError, TypeError):
-        shown = None
-    if not isinstance(shown, str):
+        shown = content.decode("utf-8" if re.sub("[^a-z]", "", named.lower()) in NO_CHARSETS else named, "replace")
+    except (LookupError, ValueError):  # bytes.decode knows no codec that unpacks (zlib, bz2)
         shown = content.decode("utf-8", "replace")
     lines = re.sub("[\ud800-\udfff]", "\ufffd", shown).replace("\r\n", "\n").split("\n")
     return "\n".join(line.rstrip(" \t") for line in lines).rstrip("\n").encode()
@@ -202,8 +205,22 @@ def text(head: Message, content: bytes) -> bytes:
 
 def filename(head: Message) -> str:
     """The file name, decoded; "" if there is none."""
-    name = head.get_filename("")
-    return str(make_header(decode_header(name))) if "=?" in name else name
+    try:
+        name = head.get_filename("")
+    except (LookupError, TypeError, ValueError):
+        return ""
+    try:
+        return str(make_header(decode_header(name))) if "=?" in name else name
+    except (LookupError, ValueError, MessageError):
+        return name
+
+
+def param(head: Message, name: str) -> object:
+    """A parameter of Content-Type; None where Python's parser stumbles over them."""
+    try:
+        return head.get_param(name)
+    except (LookupError, TypeError, ValueError):
+        return None
 
 
 # --- the key ------------------------------------------------------------------------------------------------------------
@@ -264,7 +281,7 @@ def read_key(texts: list[str]) -> tuple[Ed25519PublicKey, dict[str, str]]:
 
 def read_field(value: bytes, tags: dict[str, str]) -> None:
     """Read the tags into `tags`, strictly."""
-    if len(value) > 16 * 1024 or not value.isascii() or value.count(b";") >= 100:
+    if len(value) > LONGEST_FIELD or not value.isascii() or value.count(b";") >= 100:
         raise Over("permerror", "the field is too long, or not ASCII")
     for segment in value.decode("ascii").split(";"):
         name, equals, word = segment.lstrip(" \t\r\n").partition("=")
@@ -296,14 +313,18 @@ def author(fields: list[tuple[str, bytes]]) -> str:
     values = [value for name, value in fields if name == "from"]
     if len(values) != 1:
         raise Over("fail", f"there are {len(values)} From fields")
+    if len(values[0].replace(b"\r\n", b"")) > LONGEST_FIELD:
+        raise Over("fail", "From is too long")
     try:
         written = relaxed(values[0]).decode()
         found = HeaderRegistry()("from", written)
         addresses = found.addresses  # type: ignore[attr-defined]
-        if len(addresses) != 1 or not addresses[0].domain or written.count("@") > 1 + found.count("@"):
+        # `<ada@ours.example>@theirs.example`: whoever reads it otherwise shows another author (CVE-2023-27043).
+        outside = "".join(word for word in WORDS.findall(written) if len(word) == 1 or word[0] == "\\")
+        if len(addresses) != 1 or not addresses[0].domain or outside.count("@") != 1:
             raise ValueError
         return str(addresses[0].domain.encode("idna").decode().lower())
-    except (ValueError, IndexError, AttributeError):
+    except (ValueError, IndexError, AttributeError, TypeError, RecursionError, MessageError):
         raise Over("fail", "not exactly one From address") from None
 
 

@@ -9,6 +9,7 @@ import quopri
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,73 @@ def test_the_two_hash_the_same_of_any_text_in_any_encoding(text: str, encoding: 
     message = provenance.sign(parse_header(bare), bare, WHO, KEY, now=NOW, nonce=bytes(12)) + bare
     assert ("pass", "pass") == both(message)
     assert ("pass-content", "pass-content") == both(message.replace(b"Subject: Hi", b"Subject: Ho"))
+
+
+# --- hostile messages ---------------------------------------------------------------------------------------------------
+
+
+def made_to_carry(part: bytes) -> bytes:
+    """An intact message with a part put to it, by somebody who has no key."""
+    head, _, rest = INTACT.partition(b"Content-Type: ")
+    first = b"Content-Type: " + rest
+    return head + b"Content-Type: multipart/mixed; boundary=B\r\n\r\n--B\r\n" + first + b"\r\n--B\r\n" + part + b"\r\n--B--\r\n"
+
+
+CODECS = ["zlib", "bz2", "hex", "base64", "uu", "quopri", "rot13", "idna", "undefined", "a\0b"]
+STRANGE = [
+    *(f'Content-Type: text/plain; charset="{codec}"' for codec in CODECS),
+    *(
+        f'Content-Disposition: attachment; filename="{name}"'
+        for name in ("=?bogus?q?x?=", "=?utf-8?b?a?=", "=?utf-8?b?//8=?=", "=?utf-16?q?x?=", "=?zlib?q?x?=", "=?a\0b?q?x?=")
+    ),
+    "Content-Disposition: attachment; filename*=a%00b''x",
+    "Content-Disposition: attachment; filename*1=b; filename*0=a; filename*x=z; filename*=q",
+    "Content-Type: multipart/mixed; boundary*=a\0b''B",
+]
+
+
+@pytest.mark.parametrize("field", STRANGE)
+def test_a_part_that_python_stumbles_over_is_one_that_was_added(field: str) -> None:
+    assert ("pass-content+added",) * 2 == both(made_to_carry(field.encode() + b"\r\n\r\nzzz\r\n"))
+
+
+@pytest.mark.parametrize("charset", ["punycode", "unicode_escape", "raw-unicode-escape", "palmos", "charmap", "hex", "zlib"])
+def test_what_no_mail_is_written_in_is_read_as_utf_8_by_both(charset: str) -> None:
+    bare = INTACT[INTACT.index(b"From:") : INTACT.index(b"Content-Type")]
+    bare += f"Content-Type: text/plain; charset={charset}\r\n\r\ncaf-dma \\u0041\r\n".encode()
+    message = provenance.sign(parse_header(bare), bare, WHO, KEY, now=NOW, nonce=bytes(12)) + bare
+    assert ("pass-content", "pass-content") == both(message.replace(b"Subject: Hi", b"Subject: Ho"))
+
+
+@pytest.mark.parametrize("author", [b"(" * 2_000, b"(x)" * 80_000, b"a " * 100_000, b"=?utf-8?q?a?= " * 10_000])
+def test_an_author_that_takes_long_to_read_is_none(author: bytes) -> None:
+    start, end = INTACT.index(b"From: "), INTACT.index(b"\r\n", INTACT.index(b"From: "))
+    began = time.process_time()
+    assert ("fail", "fail") == both(INTACT[:end] + b" " + author + INTACT[end:])
+    assert ("fail", "fail") == both(INTACT[: start + 6] + author + INTACT[start + 6 :])
+    assert 10 > time.process_time() - began
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        "<ada@mail.example.com>@theirs.example",
+        "<ada@mail.example.com> agents]@theirs.example",
+        "ada@mail.example.com<@theirs.example",
+        "<ada@mail.example.com>\\@theirs.example",
+        '(") ada@mail.example.com (") <x>@theirs.example',
+        "ada@theirs.example <ada@mail.example.com>",
+    ],
+)
+def test_an_author_who_can_be_read_as_another_is_none(author: str) -> None:
+    """Whoever has a key of their own signs it, and hopes for a reader who finds somebody else in it (CVE-2023-27043)."""
+    bare = re.sub(rb"From: [^\r]*", b"From: " + author.encode(), INTACT[INTACT.index(b"From:") :])
+    message = provenance.sign(parse_header(bare), bare, WHO, KEY, now=NOW, nonce=bytes(12)) + bare
+    assert ("fail", "fail") == both(message)
+
+
+@pytest.mark.parametrize("author", ['"ada@theirs.example" <ada@mail.example.com>', "Ada (a@b) <ada@mail.example.com>"])
+def test_an_address_in_quotes_or_in_a_comment_is_no_author(author: str) -> None:
+    bare = re.sub(rb"From: [^\r]*", b"From: " + author.encode(), INTACT[INTACT.index(b"From:") :])
+    message = provenance.sign(parse_header(bare), bare, WHO, KEY, now=NOW, nonce=bytes(12)) + bare
+    assert ("pass", "pass") == both(message)

@@ -20,7 +20,7 @@ from mailwright.mailauth.authors import authors_of
 from mailwright.mailauth.dkim.keys import domain_name
 from mailwright.mailauth.provenance.hashes import CORE, body_hash, header_hash, part_hashes, recipient_hash
 from mailwright.mailauth.provenance.keys import BadKey, PublicKey, choose_key, key_name
-from mailwright.mailauth.provenance.tags import FIELD, Claim, Malformed, legacy_octets, parse
+from mailwright.mailauth.provenance.tags import FIELD, MAX_FIELD, Claim, Malformed, legacy_octets, parse
 from mailwright.values import dataclass
 
 SKEW = 300  # seconds that a signer's clock may be ahead
@@ -128,8 +128,10 @@ def _place(header: Header, claim: Claim, steps: list[str]) -> str:
     domain, name = domain_name(claim.tags["d"]), key_name(claim.tags["d"], claim.tags["s"])
     if domain is None or name is None:
         raise _Over(Verdict.PERMERROR, "d or s is no name in DNS")
-    authors = authors_of(header)
     fields = header.all("from")
+    if len(fields) == 1 and len(fields[0].body) > MAX_FIELD:
+        raise _Over(Verdict.FAIL, "From is too long")
+    authors = authors_of(header)
     if authors.problem or len(parse_address_list(fields[0].value).mailboxes) != 1:
         raise _Over(Verdict.FAIL, f"not exactly one From address: {authors.problem or 'there are several'}")
     if not ("." + authors.domains[0]).endswith("." + domain):
