@@ -325,6 +325,14 @@ def test_the_overseer_of_a_monitored_mailbox_sees_what_goes_on(internet):
     assert ("pass", "pass") == (internet.person(CAROL).letter(sent).verdicts["dmarc"], dave.letter(sent).verdicts["dmarc"])
 
 
+def test_what_no_overseer_would_see_a_person_decides(internet):
+    ada, carol = internet.agent("ada", mode="monitored", overseer=DAVE), internet.person(CAROL)
+    forward(ada)
+    overseen(ada, lambda tx: suppression.add(tx, ada.server.ports, ada.operator, DAVE, "manual"))
+    internet.person(BOB).write(ada.address, "Tea?")
+    assert ([], MessageStatus.HELD) == (carol.inbox(), ada.sent()[0].status)
+
+
 def test_every_step_is_told_and_in_the_audit_log(internet, ada):
     sent = internet.person(BOB).write(ada.address, "Tea?")
     internet.person(CAROL).letter(sent)

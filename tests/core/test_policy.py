@@ -76,6 +76,12 @@ def test_only_a_monitored_mailbox_copies_its_overseer():
     assert None is decide(OversightMode.AUTONOMOUS).copy_to
 
 
+@pytest.mark.parametrize("mode", list(OversightMode))
+def test_monitoring_by_an_overseer_who_must_not_be_written_to_is_gated(mode):
+    found = judge(Outgoing("d1", mode, copied=False), MAILBOX, DOMAIN, require_alignment=True, now=NOW)
+    assert (Hold if mode is OversightMode.MONITORED else type(decide(mode))) is type(found)
+
+
 @pytest.mark.parametrize("mode", [OversightMode.GATED_ALL, OversightMode.GATED_SEND])
 def test_an_approval_of_these_bytes_opens_the_gate(mode):
     assert Send is type(decide(mode, APPROVAL))

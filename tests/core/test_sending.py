@@ -360,12 +360,24 @@ def test_an_overseer_who_is_written_to_anyway_gets_one_copy(internet, address):
     assert 1 == len(boss.inbox())
 
 
-def test_an_overseer_who_is_suppressed_gets_no_copy_and_the_others_do(internet):
+@pytest.mark.parametrize("to", [BOB, (BOB, "Boss@Office.example")])
+def test_where_the_overseer_must_not_be_written_to_a_person_approves(internet, to):
     bob, boss = internet.person(BOB), internet.person("boss@office.example")
     suppress(internet, "boss@office.example")
-    sent = internet.agent("ada", mode="monitored", overseer="boss@office.example").send(to=BOB, subject="Tea?")
+    sent = internet.agent("ada", mode="monitored", overseer="boss@office.example").send(to=to, subject="Tea?")
+    assert (MessageStatus.HELD, []) == (sent.status, bob.inbox())
+    assert "its overseer must not be written to" in sent.approval.reasons[0]
+    internet.approver().approve(sent)
     assert (1, []) == (len(bob.inbox()), boss.inbox())
-    assert "suppressed" == sent.recipients["boss@office.example"].status
+
+
+def test_a_bounce_of_the_overseers_copy_ends_no_oversight(internet):
+    """An agent sees the return paths of its own mail, and could have such a bounce made up."""
+    bob, boss = internet.person(BOB), internet.person("boss@office.example")
+    ada = internet.agent("ada", mode="monitored", overseer="boss@office.example")
+    boss.bounce(ada.send(to=BOB, subject="Tea?"))
+    assert MessageStatus.HELD is ada.send(to=BOB, subject="Tea again?").status
+    assert ["Tea?"] == [letter.subject for letter in bob.inbox()]
 
 
 def test_monitoring_that_nobody_does_is_gated(internet):
@@ -414,6 +426,44 @@ def test_recipients_who_were_reached_stay_reached(internet):
         address: row.status for address, row in sent.recipients.items()
     }
     assert (MessageStatus.CANCELLED, 1) == (sent.status, len(bob.inbox()))
+
+
+def test_the_overseer_sees_what_was_sent_whatever_is_cancelled_then(internet):
+    """Else an agent sends unseen: the overseer's host is slow for a minute, and the copy is cancelled."""
+    bob, boss = internet.person(BOB), internet.person("boss@office.example")
+    internet.host("office.example").goes_down()
+    ada = internet.agent("ada", mode="monitored", overseer="boss@office.example")
+    sent = ada.send(to=BOB, subject="Tea?")
+    assert 1 == len(bob.inbox())
+    with pytest.raises(NotPending):
+        sent.cancel()
+    internet.host("office.example").comes_up()
+    internet.pass_time(hours=1)
+    assert "Tea?" == boss.letter(sent).subject
+
+
+def test_with_one_recipient_reached_the_others_can_be_cancelled_and_the_overseer_sees_it(internet):
+    bob, boss = internet.person(BOB), internet.person("boss@office.example")
+    for domain in ("office.example", "slow.example"):
+        internet.host(domain).goes_down()
+    sent = internet.agent("ada", mode="monitored", overseer="boss@office.example").send(to=(BOB, "carol@slow.example"))
+    assert 1 == len(bob.inbox())
+    sent.cancel()
+    assert {BOB: "delivered", "carol@slow.example": "cancelled", "boss@office.example": "deferred"} == {
+        address: one.status for address, one in sent.recipients.items()
+    }
+    internet.host("office.example").comes_up()
+    internet.pass_time(hours=1)
+    assert 1 == len(boss.inbox())
+
+
+def test_what_nobody_got_the_overseer_does_not_get_either(internet):
+    boss = internet.person("boss@office.example")
+    ada = internet.agent("ada", mode="monitored", overseer="boss@office.example")
+    sent = ada.submit(replace(TO_BOB, send_at=internet.clock.now() + HOUR))
+    sent.cancel()
+    internet.pass_time(hours=2)
+    assert (MessageStatus.CANCELLED, []) == (sent.status, boss.inbox())
 
 
 def test_what_is_over_can_not_be_cancelled(internet):

@@ -120,7 +120,9 @@ async def judge(tx: Tx, ports: Ports, mailbox: Mailbox, message: Message, facts:
     assert domain is not None
     now, mode = ports.clock.now(), mailbox.oversight_mode
     room = ports.settings.forwards_per_hour - await tx.messages.forwarded_since(mailbox.tenant_id, mailbox.id, now - HOUR)
-    blocked = await suppression.suppressed(tx, mailbox.tenant_id, [rule.to for rule in rules])
+    addressed = sending.with_copy(tuple(rule.to for rule in rules), mailbox.overseer)
+    blocked = await suppression.suppressed(tx, mailbox.tenant_id, addressed)
+    copied = mailbox.overseer is None or suppression.normal(mailbox.overseer) not in map(suppression.normal, blocked)
     found: list[Verdict] = []
     for rule in rules:
         why = refused(rule, mailbox, message, facts.forwarded_from)
@@ -134,7 +136,8 @@ async def judge(tx: Tx, ports: Ports, mailbox: Mailbox, message: Message, facts:
         room -= 1
         digest = approvals.digest(facts.content, (rule.to,), mode=mode, send_at=None)
         required = ports.settings.require_alignment
-        decision = policy.judge(policy.Outgoing(digest, mode), mailbox, domain, require_alignment=required, now=now)
+        outgoing = policy.Outgoing(digest, mode, copied=copied)
+        decision = policy.judge(outgoing, mailbox, domain, require_alignment=required, now=now)
         found.append(Verdict(rule, decision, digest))
     return found
 
@@ -219,9 +222,7 @@ async def _send(tx: Tx, ports: Ports, mailbox: Mailbox, copy: Message, verdict: 
         await sending.hold(tx, ports, copy, (verdict.rule.to,), replace(verdict.decision, reasons=reasons), None)
         return
     assert isinstance(verdict.decision, policy.Send)
-    recipients = sending.with_copy((verdict.rule.to,), verdict.decision.copy_to)
-    blocked = await suppression.suppressed(tx, mailbox.tenant_id, recipients)
-    await queueing.enqueue(tx, ports, copy, recipients, suppressed=tuple(blocked))
+    await queueing.enqueue(tx, ports, copy, sending.with_copy((verdict.rule.to,), verdict.decision.copy_to))
 
 
 async def _tell(tx: Tx, ports: Ports, mailbox: Mailbox, message: Message, rule: Forward, told: Json) -> None:

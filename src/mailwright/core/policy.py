@@ -45,6 +45,7 @@ class Outgoing:
     digest: str
     mode: OversightMode  # already tightened by what the caller asked
     approval: Approval | None = None
+    copied: bool = True  # an overseer who is named may be written to
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +88,18 @@ def judge(outgoing: Outgoing, mailbox: Mailbox, domain: Domain, *, require_align
     rule = MODES[outgoing.mode][1]
     if rule is Outbound.REFUSE:
         return Refuse("blocked_by_policy", f"the mailbox is {outgoing.mode.value}: nothing is sent from it")
-    # Where somebody is to get copies and nobody is named, the stricter rule stands in.
-    if rule is Outbound.HOLD or (rule is Outbound.SEND_AND_COPY and not mailbox.overseer):
-        return _gate(outgoing, now)
+    # Where somebody is to get copies and nobody is named, or may be written to, the stricter rule stands in.
+    unread = rule is Outbound.SEND_AND_COPY and not (mailbox.overseer and outgoing.copied)
+    if rule is Outbound.HOLD or unread:
+        return _gate(outgoing, now, ", and its overseer must not be written to" if unread and mailbox.overseer else "")
     copy_to = mailbox.overseer if rule is Outbound.SEND_AND_COPY else None
     return Send((f"mode {outgoing.mode.value}: sent at once",), copy_to)
 
 
-def _gate(outgoing: Outgoing, now: int) -> Decision:
+def _gate(outgoing: Outgoing, now: int, why: str) -> Decision:
     approval = outgoing.approval
     if approval is None:
-        return Hold((f"the mailbox is {outgoing.mode.value}: a person approves what it sends",))
+        return Hold((f"the mailbox is {outgoing.mode.value}{why}: a person approves what it sends",))
     if approval.digest != outgoing.digest:
         return Refuse("approval_stale", "the approval is of other bytes or other recipients")
     if approval.status is not ApprovalStatus.APPROVED:

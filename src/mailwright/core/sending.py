@@ -32,6 +32,7 @@ from mailwright.core.messages import checked_labels, load
 from mailwright.core.model import (
     Approval,
     Caller,
+    Delivery,
     Direction,
     Domain,
     Mailbox,
@@ -211,7 +212,8 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
     domain = await tx.domains.get(mailbox.tenant_id, mailbox.domain_id)
     assert domain is not None
     _check_from(mailbox, wanted)
-    blocked = await suppression.suppressed(tx, caller.tenant_id, prepared.recipients)
+    listed = await suppression.suppressed(tx, caller.tenant_id, with_copy(prepared.recipients, mailbox.overseer))
+    blocked = {address: entry for address, entry in listed.items() if address in prepared.recipients}
     if len(blocked) == len(prepared.recipients):
         reasons = [{"address": address, "reason": entry.reason} for address, entry in blocked.items()]
         raise RecipientSuppressed(details=reasons)
@@ -219,7 +221,8 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
     mode = tighten(mailbox.oversight_mode, OversightMode.GATED_SEND if alone else None)
     mode = tighten(mode, wanted.oversight_mode)
     digest = approvals.digest(prepared.content, prepared.recipients, mode=mode, send_at=wanted.send_at)
-    decision = _judged(ports, Outgoing(digest, mode), mailbox, domain)
+    copied = mailbox.overseer is None or suppression.normal(mailbox.overseer) not in map(suppression.normal, listed)
+    decision = _judged(ports, Outgoing(digest, mode, copied=copied), mailbox, domain)
     message = await _file(tx, ports, mailbox, prepared, _Verdict(mode, digest, isinstance(decision, Hold)))
     await audit.record(tx, ports, caller, f"message.{message.status.value}", message.id, {"digest": digest}, of=mailbox)
     if isinstance(decision, Hold):
@@ -228,7 +231,6 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
         return Submitted(message, approval, tuple(blocked))
     assert isinstance(decision, Send)
     recipients = with_copy(prepared.recipients, decision.copy_to)
-    blocked = await suppression.suppressed(tx, caller.tenant_id, recipients) if decision.copy_to else blocked
     queued = await queueing.enqueue(tx, ports, message, recipients, send_at=wanted.send_at, suppressed=tuple(blocked))
     return Submitted(queued, None, tuple(blocked))
 
@@ -334,7 +336,8 @@ async def cancel(tx: Tx, ports: Ports, caller: Caller, message_id: str) -> Messa
     """Stop what has not left yet: held, scheduled, queued and deferred recipients.
 
     Raises NotPending where nothing is left to stop, MissingPermission for an agent where an operator's rule sends it.
-    A recipient whose delivery is under way right now may still be reached; that is then told (delivery.after_cancel).
+    A recipient whose delivery is under way right now may still be reached; that is then told (delivery.after_cancel). Once
+    anybody may have been reached, the overseer's copy leaves all the same.
     """
     message = await load(tx, caller, message_id)
     if message.direction is not Direction.OUTBOUND:
@@ -343,7 +346,8 @@ async def cancel(tx: Tx, ports: Ports, caller: Caller, message_id: str) -> Messa
         # A rule is an operator's: whose mail somebody reads along must not be able to stop that, copy by copy.
         require(caller, Permission.MAILBOXES_MANAGE)
     rows = await tx.queue.of_message(caller.tenant_id, message.id)
-    waiting = [row for row in rows if not queueing.over(row.status)]
+    copies = _copies(message, rows)
+    waiting = [row for row in rows if not queueing.over(row.status) and row not in copies]
     if message.status is not MessageStatus.HELD and not waiting:
         raise NotPending(f"This message is {message.status.value}.", details={"status": message.status.value})
     for row in waiting:
@@ -355,3 +359,12 @@ async def cancel(tx: Tx, ports: Ports, caller: Caller, message_id: str) -> Messa
     await queueing.tell_cancelled(tx, ports, message, voided.recipients if voided else [row.recipient for row in waiting])
     await audit.record(tx, ports, caller, "message.cancelled", message.id)
     return message
+
+
+def _copies(message: Message, rows: Sequence[Delivery]) -> list[Delivery]:
+    """What goes to an overseer and must, since somebody else may have got the message: who could stop it would send unseen."""
+    if message.forwarded_by is not None:
+        return []
+    written = {suppression.normal(bare(parse_mailbox(text))) for text in (*message.to, *message.cc, *message.bcc)}
+    copies = [row for row in rows if suppression.normal(row.recipient) not in written]
+    return copies if any(row.attempts for row in rows if row not in copies) else []
