@@ -91,6 +91,41 @@ def test_a_paused_mailbox_waits_and_no_attempt_counts(internet):
     assert [] == sent.attempts
 
 
+@pytest.mark.parametrize("mode", ["read_only", "gated_all", "gated_send"])
+def test_what_was_scheduled_before_the_oversight_was_tightened_waits(internet, mode):
+    bob, ada = internet.person(BOB), internet.agent("ada")
+    sent = send(internet, send_at=internet.clock.now() + HOUR)
+    ada.set_mode(mode)
+    internet.pass_time(days=2)
+    assert ([], MessageStatus.SCHEDULED, []) == (bob.inbox(), sent.status, sent.attempts)
+    ada.set_mode("autonomous")
+    internet.pass_time(hours=1)
+    assert 1 == len(bob.inbox())
+
+
+@pytest.mark.parametrize("mode", ["read_only", "gated_send"])
+def test_the_overseer_sees_what_was_sent_though_the_oversight_is_tightened_then(internet, mode):
+    bob, boss = internet.person(BOB), internet.person("boss@office.example")
+    internet.host("office.example").goes_down()
+    ada = internet.agent("ada", mode="monitored", overseer="boss@office.example")
+    ada.send(to=BOB)
+    assert 1 == len(bob.inbox())
+    ada.set_mode(mode)
+    internet.host("office.example").comes_up()
+    internet.pass_time(hours=1)
+    assert 1 == len(boss.inbox())
+
+
+@pytest.mark.parametrize("mode", ["gated_all", "gated_send", "autonomous"])
+def test_what_a_person_approved_leaves_though_the_oversight_is_tightened_then(internet, mode):
+    bob, ada = internet.person(BOB), internet.agent("ada", mode="gated_send")
+    sent = send(internet, send_at=internet.clock.now() + HOUR)
+    internet.approver().approve(sent)
+    ada.set_mode(mode)
+    internet.pass_time(hours=2)
+    assert 1 == len(bob.inbox())
+
+
 def test_whoever_is_suppressed_while_a_message_waits_is_left_out_and_told(internet):
     bob = internet.person(BOB)
     sent = send(internet, send_at=internet.clock.now() + HOUR)

@@ -31,6 +31,7 @@ from mailwright.core.model import (
     Mailbox,
     Message,
     MessageStatus,
+    OversightMode,
 )
 from mailwright.core.policy import MODES, Outbound
 from mailwright.core.ports import (
@@ -153,8 +154,7 @@ async def _look(tx: Tx, ports: Ports, row: Delivery, seen: _Seen) -> Job | None:
         return None
     if row.attempts > 1 and await _died(tx, ports, row, message, mailbox):
         return None
-    # Tightening the oversight is immediate: what a mailbox may not send now waits, whatever it was when it was queued.
-    if mailbox.status is not Active.ACTIVE or MODES[mailbox.oversight_mode][1] is Outbound.REFUSE:
+    if mailbox.status is not Active.ACTIVE or not _allowed(row, message, mailbox):
         await tx.queue.finish(_unbegun(row, now + PAUSED_FOR))
         return None
     if (row.tenant_id, row.recipient) in seen.suppressed:
@@ -167,6 +167,22 @@ async def _look(tx: Tx, ports: Ports, row: Delivery, seen: _Seen) -> Job | None:
     local = there is not None and there.status is Alignment.ALIGNED
     agent = await seen.agent_of(tx, mailbox)
     return Job(row, attempt, message, mailbox, domain, approval, local, there is not None, agent)
+
+
+def _allowed(row: Delivery, message: Message, mailbox: Mailbox) -> bool:
+    """Tightening the oversight is immediate: what a mailbox may not send now waits, whatever it was when it was queued."""
+    rule = MODES[mailbox.oversight_mode][1]
+    monitored = message.oversight_mode is OversightMode.MONITORED and mailbox.overseer is not None
+    if monitored and suppression.normal(row.recipient) == suppression.normal(mailbox.overseer or ""):
+        return True  # an agent that tightens its own oversight must not keep from the overseer what it has just sent
+    # What a person was to be asked about is checked by what they said, in `unapproved`.
+    return rule is not Outbound.REFUSE and not (rule is Outbound.HOLD and _unasked(message))
+
+
+def _unasked(message: Message) -> bool:
+    """Whether the mode in which it was handed in asks nobody."""
+    mode = message.oversight_mode
+    return message.approval_id is None and mode is not None and MODES[mode][1] in (Outbound.SEND, Outbound.SEND_AND_COPY)
 
 
 async def _drop(tx: Tx, ports: Ports, row: Delivery, message: Message) -> None:
@@ -306,7 +322,7 @@ def _parcel(ports: Ports, job: Job, signed: Signed, route: Route) -> Parcel:
 def unapproved(job: Job, raw: Raw) -> str | None:
     """Why the message must not reach DATA, if it must not: the approval is of other bytes or other people (I5)."""
     approval, mode = job.approval, job.message.oversight_mode
-    if job.message.approval_id is None and mode is not None and MODES[mode][1] in (Outbound.SEND, Outbound.SEND_AND_COPY):
+    if _unasked(job.message):
         return None
     if approval is None or approval.status is not ApprovalStatus.APPROVED or mode is None:
         return "it was not approved"

@@ -270,7 +270,8 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         command="mailboxes change",
         examples=(Example("Let nothing out for now", {"oversight_mode": "read_only"}),),
         notes="Whoever may read a mailbox may tighten its oversight; everything else needs `mailboxes:manage`. A change "
-        "releases nothing that was held before.",
+        "releases nothing that was held before. Tightening reaches what is queued, too: what the mailbox may no longer send by "
+        "itself waits, until it may again or somebody cancels it.",
     ),
     Operation(
         name="mailboxes.remove",

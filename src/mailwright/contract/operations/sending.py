@@ -291,7 +291,7 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         destructive=True,
         tool="cancel_message",
         command="messages cancel",
-        notes="Recipients that were reached already stay reached, and then the overseer of a `monitored` mailbox gets the copy; "
+        notes="Recipients that were reached already stay reached, and then the overseer of a `monitored` mailbox gets a copy; "
         "`not_pending` where nothing is left to stop. One whose delivery is under way at that moment may still be reached: "
         "`message.delivered` or `message.unknown` then says so, and its status.",
     ),
