@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import pytest
 
 from mailwright.core import model as m
 from mailwright.core.ports import Tx
-from mailwright.keeping import backup, restore, verify
+from mailwright.keeping import backup, manifest, restore, verify
 from mailwright.keeping.archive import Broken, Folder, reading
 from mailwright.store.lock import FolderInUse
 from mailwright.store.sqlite import open_store
@@ -287,18 +289,48 @@ def test_a_changed_large_message_shows_where_a_backup_remembers_it(data: Path, t
     assert (2, ["the file of blob blb_ab is not what it was when the backup was made"]) == (found.hashed, found.problems)
 
 
-def test_a_changed_audit_entry_shows(data: Path):
+def logged(data: Path, subject: str = "x") -> None:
+    """Five entries in the audit log."""
     from mailwright.core import audit
 
     async def entries(tx: Tx) -> None:
         previous, at = audit.GENESIS, START
         for index in range(5):
-            draft = m.AuditEntry(index, "ten_1", at, "system", "a.b", "x", {}, "")
+            draft = m.AuditEntry(index, "ten_1", at, "system", "a.b", subject, {}, "")
             whole = replace(draft, hash=audit.entry_hash(previous, draft))
             await tx.audit.append(whole)
             previous = whole.hash
 
     written(data, entries)
+
+
+@pytest.mark.parametrize("how", ["cut off", "made anew"])
+def test_an_audit_log_that_does_not_go_on_from_a_backup_shows(data: Path, tmp_path: Path, how: str):
+    """Its hashes fit each other all the same: what tells is the head that the backup remembers."""
+    logged(data)
+    backed_up(data, tmp_path / "b")
+    assert [] == verify.verify_data(data, reading(tmp_path / "b"), quiet).problems
+    connection = apsw.Connection(str(data / FILE))
+    connection.execute("DELETE FROM audit" + (""" WHERE "index" > 2""" if how == "cut off" else ""))
+    connection.close()
+    if how == "made anew":
+        logged(data, subject="y")
+    assert [] == verify.verify_data(data, None, quiet).problems
+    problems = verify.verify_data(data, reading(tmp_path / "b"), quiet).problems
+    assert ["the audit log does not hold entry 4 as it was when the backup was made"] == problems
+
+
+def test_a_backup_of_an_older_version_remembers_no_audit_log(data: Path, tmp_path: Path):
+    logged(data)
+    backed_up(data, tmp_path / "b")
+    archive = reading(tmp_path / "b")
+    known = json.loads(manifest.render(archive.manifest(archive.names()[-1]))[1])
+    assert 4 == known.pop("audit")["index"]
+    assert None is msgspec.json.decode(json.dumps(known), type=manifest.Manifest).audit
+
+
+def test_a_changed_audit_entry_shows(data: Path):
+    logged(data)
     assert 5 == verify.verify_data(data, None, quiet).audit_entries
     connection = apsw.Connection(str(data / FILE))
     connection.execute("""UPDATE audit SET subject = 'y' WHERE "index" = 3""")

@@ -113,7 +113,10 @@ def restore(
 def verify_data(
     config: ConfigFile = None,
     against: Annotated[
-        Path | None, typer.Option(help="Backups whose newest says what large messages must be like, byte for byte.")
+        Path | None,
+        typer.Option(
+            help="Backups whose newest says what large messages must be like, byte for byte, and where the audit log was."
+        ),
     ] = None,
     backup: Annotated[Path | None, typer.Option(help="Look at these backups instead of the data folder.")] = None,
     as_json: AsJson = False,

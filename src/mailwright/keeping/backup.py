@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mailwright import __version__
 from mailwright.keeping.archive import Archive, store
-from mailwright.keeping.manifest import FORMAT, BadManifest, File, Manifest
+from mailwright.keeping.manifest import FORMAT, BadManifest, File, Head, Manifest
 from mailwright.store.blobs import checked
 from mailwright.store.sqlite.connection import FILE
 from mailwright.store.sqlite.snapshot import Snapshot
@@ -60,6 +60,7 @@ def _taken(data: Path, archive: Archive, work: Path, known: dict[str, File], pro
     with Snapshot(data) as snapshot:
         made_at = time.time_ns() // 1_000_000
         wanted = snapshot.blob_files()
+        head = snapshot.audit_head()
         with tempfile.TemporaryDirectory(prefix="database-", dir=work) as folder:
             copy = Path(folder) / FILE
             snapshot.copy_to(copy, lambda done, whole: progress("database", done, whole))
@@ -71,7 +72,7 @@ def _taken(data: Path, archive: Archive, work: Path, known: dict[str, File], pro
         same = before is not None and before.size == size and all(map(archive.has, before.pieces))
         blobs[blob_id] = before if same and before is not None else _blob(data, archive, blob_id, size)
         progress("large messages", number, len(wanted))
-    return Manifest(FORMAT, __version__, made_at, database, blobs, files)
+    return Manifest(FORMAT, __version__, made_at, database, blobs, files, None if head is None else Head(*head))
 
 
 def _blob(data: Path, archive: Archive, blob_id: str, size: int) -> File:

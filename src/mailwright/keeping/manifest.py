@@ -29,6 +29,13 @@ class File(msgspec.Struct, frozen=True):
     pieces: tuple[str, ...]
 
 
+class Head(msgspec.Struct, frozen=True):
+    """Where the audit log ended: the index of its last entry, and that entry's hash."""
+
+    index: int
+    hash: str
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """One backup. `made_at` is when the database was as it is here, in milliseconds since 1970."""
 
@@ -38,6 +45,7 @@ class Manifest(msgspec.Struct, frozen=True):
     database: File
     blobs: dict[str, File]  # of large messages, by blob id
     files: dict[str, File]  # secrets and certificates, by their path in the data folder
+    audit: Head | None = None  # None in backups of older versions, and of a log without entries
 
     def pieces(self) -> set[str]:
         """All that it needs."""

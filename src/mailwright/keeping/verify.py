@@ -1,7 +1,8 @@
 """Is everything there that should be? Of a data folder, beside a running server or not, and of a backup.
 
 The database by SQLite's own check and by ours (rows that point to nothing, UIDs given twice, gaps); every hash of the audit
-log; every file of a large message by its size, and by its SHA-256 where a backup remembers it; and files that belong to nobody.
+log, which must go on from where a backup saw it end; every file of a large message by its size, and by its SHA-256 where a
+backup remembers it; and files that belong to nobody.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from mailwright.core.audit import GENESIS, first_break
 from mailwright.keeping.archive import Archive, Broken, fetch
 from mailwright.keeping.backup import Progress
-from mailwright.keeping.manifest import PIECE, BadManifest, File
+from mailwright.keeping.manifest import PIECE, BadManifest, File, Head
 from mailwright.store.sqlite.snapshot import DAMAGE, Snapshot
 
 STRAY_AGE = 3600.0  # seconds after which a file without a row belongs to nobody
@@ -34,32 +35,38 @@ class Findings:
 def verify_data(data: Path, against: Archive | None, progress: Progress) -> Findings:
     """Look at a data folder. Raises NoDatabase."""
     found = Findings()
+    # Before the snapshot: a backup that is finished meanwhile would know of more than is looked at.
+    remembered = against.manifest(against.names()[-1]) if against is not None else None
     progress("database", 0, 1)
     try:
         with Snapshot(data) as snapshot:
             found.problems += snapshot.problems()
             progress("database", 1, 1)
-            _audit(snapshot, found, progress)
-            _files(data, snapshot, against, found, progress)
+            _audit(snapshot, remembered.audit if remembered else None, found, progress)
+            _files(data, snapshot, remembered.blobs if remembered else {}, found, progress)
     except DAMAGE as wrong:  # so broken that no more can be read
         found.problems.append(f"the database can't be read: {wrong}")
     return found
 
 
-def _audit(snapshot: Snapshot, found: Findings, progress: Progress) -> None:
+def _audit(snapshot: Snapshot, remembered: Head | None, found: Findings, progress: Progress) -> None:
     previous = GENESIS
+    seen = remembered is None
     for entries in snapshot.audit():
         broken = first_break(entries, previous)
         if broken is not None:
             found.problems.append(f"audit entry {broken} does not follow from the one before: one was changed or is missing")
             return
+        # Whoever can write there can make all hashes anew, or cut off the end: only what lies elsewhere tells.
+        seen = seen or any(remembered == Head(one.index, one.hash) for one in entries)
         previous = entries[-1].hash
         found.audit_entries += len(entries)
         progress("audit log", found.audit_entries, found.audit_entries)
+    if not seen and remembered is not None:
+        found.problems.append(f"the audit log does not hold entry {remembered.index} as it was when the backup was made")
 
 
-def _files(data: Path, snapshot: Snapshot, against: Archive | None, found: Findings, progress: Progress) -> None:
-    remembered = against.manifest(against.names()[-1]).blobs if against is not None else {}
+def _files(data: Path, snapshot: Snapshot, remembered: dict[str, File], found: Findings, progress: Progress) -> None:
     wanted = snapshot.blob_files()
     for number, (blob_id, size) in enumerate(sorted(wanted.items()), 1):
         path = data / "blobs" / blob_id[-2:] / blob_id

@@ -87,6 +87,12 @@ class Snapshot:
             after = entries[-1].index
             yield entries
 
+    def audit_head(self) -> tuple[int, str] | None:
+        """Index and hash of the log's last entry."""
+        for index, digest in self._connection.execute(_AUDIT["head"].sqlite):
+            return index, digest
+        return None
+
     def close(self) -> None:
         """Let go of it."""
         self._connection.close()
