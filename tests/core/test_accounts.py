@@ -201,12 +201,23 @@ def test_S25_a_key_makes_no_key_that_outlives_it(internet, own, wanted, allowed)
 def test_S26_a_bound_key_holds_nothing_that_reaches_beyond_its_mailbox(internet):
     ada = internet.agent("ada")
     for permission in Permission:
-        wanted = NewKey("k", Role.AGENT, frozenset({permission}), mailbox_id=ada.mailbox_id)
+        role = Role.APPROVER if permission is Permission.APPROVALS_DECIDE else Role.AGENT
+        wanted = NewKey("k", role, frozenset({permission}), mailbox_id=ada.mailbox_id)
         if permission in BEYOND_A_MAILBOX:
             with pytest.raises(PermissionEscalation):
                 make(internet, replace(internet.home.operator, permissions=ALL), wanted)
         else:
             make(internet, replace(internet.home.operator, permissions=ALL), wanted)
+
+
+def test_S25_an_agents_key_never_decides_not_even_beside_another_that_sends(internet):
+    ada = internet.agent("ada")
+    for wanted in (
+        NewKey("k", Role.AGENT, frozenset({READ, Permission.APPROVALS_DECIDE}), mailbox_id=ada.mailbox_id),
+        NewKey("k", Role.AGENT, frozenset({Permission.APPROVALS_DECIDE}), agent_id=ada.mailbox.agent_id),
+    ):
+        with pytest.raises(PermissionEscalation, match="role approver"):
+            make(internet, internet.home.operator, wanted)
 
 
 def test_S26_a_bound_key_makes_keys_of_the_same_bounds_only(internet):

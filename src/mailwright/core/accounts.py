@@ -199,6 +199,9 @@ def _check_strength(caller: Caller, wanted: NewKey, permissions: frozenset[Permi
         )
     if {Permission.MESSAGES_SEND, Permission.APPROVALS_DECIDE} <= permissions:
         raise PermissionEscalation("A key that sends can't approve: an agent never approves itself.")
+    if wanted.role is Role.AGENT and Permission.APPROVALS_DECIDE in permissions:
+        # Two keys of one agent, of which one sends and the other decides, would be such a key.
+        raise PermissionEscalation("An agent's key can't approve: make one of the role approver, for a person.")
     if {Permission.KEYS_MANAGE, Permission.APPROVALS_DECIDE} <= permissions:
         raise PermissionEscalation("A key that makes keys can't approve.")
 

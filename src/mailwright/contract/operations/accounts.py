@@ -93,8 +93,8 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         secret=True,
         command="keys create",
         examples=(Example("A key for one agent", {"name": "ada's worker", "role": "agent", "agent_id": "{agent_id}"}),),
-        notes="The secret is in this answer and nowhere else: only its hash is kept. No key can make a stronger one, and none "
-        "may both send and approve (`permission_escalation`).",
+        notes="The secret is in this answer and nowhere else: only its hash is kept. No key can make a stronger one, none may "
+        "both send and approve, and an agent's may not approve at all (`permission_escalation`).",
     ),
     Operation(
         name="keys.list",
