@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailwright.core.return_path import local_part, read
+from mailwright.core.return_path import hidden, local_part, read
 
 SECRET = b"s" * 32
 
@@ -35,3 +35,10 @@ def test_another_delivery_another_server_or_a_changed_character_is_no_return_pat
 def test_nobody_can_make_one_up(text):
     assert None is read(SECRET, text)
     assert None is read(SECRET, "b+" + text)
+
+
+def test_hidden_it_still_names_its_delivery_and_is_none_of_ours():
+    line = f"C: MAIL FROM:<{local_part(SECRET, 'dlv_abc123')}@bounce.agents.example> SIZE=1"
+    assert "C: MAIL FROM:<b+abc123....@bounce.agents.example> SIZE=1" == hidden(line)
+    assert hidden(line) == hidden(hidden(line))
+    assert "C: RCPT TO:<bob@there.example>" == hidden("C: RCPT TO:<bob@there.example>")

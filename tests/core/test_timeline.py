@@ -38,6 +38,17 @@ def test_a_message_that_took_two_tries(internet):
     assert "TLSv1.3 TLS_AES_256_GCM_SHA384" == second.evidence["tls"]
 
 
+def test_S19_a_timeline_holds_nothing_that_a_bounce_could_be_made_up_with(internet):
+    """Else whoever reads it suppresses an address for the whole tenant, its own overseer's too."""
+    bob = internet.person(BOB)
+    sent = internet.agent("ada").send(to=BOB, subject="Tea?")
+    return_path = bob.letter(sent).mail_from
+    (line,) = (one for one in sent.timeline()[-1].evidence["transcript"] if "MAIL FROM" in one)
+    name, proof = return_path.partition("@")[0].rsplit(".", 1)
+    assert f"<{name}....@bounce.agents.example>" in line
+    assert proof not in line
+
+
 @pytest.mark.parametrize("enhanced", TLS_POLICY)
 def test_an_attempt_that_failed_for_want_of_proof_says_so(internet, enhanced):
     sent = send(internet)

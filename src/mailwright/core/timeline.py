@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mailwright.core import return_path
 from mailwright.core.messages import load
 from mailwright.core.model import Attempt, Caller, Event, Json, Message
 from mailwright.core.ports import Ports, Tx
@@ -127,7 +128,7 @@ def _of_attempt(attempt: Attempt, recipient: str | None) -> Entry:
         "code": attempt.code,
         "enhanced": attempt.enhanced,
         "text": attempt.text,
-        "transcript": list(attempt.transcript),
+        "transcript": [return_path.hidden(line) for line in attempt.transcript],
     }
     if outcome in ("deferred", "bounced") and attempt.text and reason != "tls_policy":
         hosts = (attempt.mx, (recipient or "").rpartition("@")[2])
