@@ -98,7 +98,7 @@ FIELDS: dict[EventType, str] = {
     EventType.REPORT_TLS: "report_id domain organization begins_at ends_at verified_domain message_id sessions failed",
     EventType.STORE_RESTORED: "made_at deliveries_unknown",
     EventType.WEBHOOK_TEST: "webhook_id",
-    EventType.WEBHOOK_DISABLED: "webhook_id url",
+    EventType.WEBHOOK_DISABLED: "webhook_id",
 }
 
 

@@ -332,7 +332,7 @@ async def _judge(tx: Tx, ports: Ports, told: Webhook, *, good: bool, last: bool)
             await tx.webhooks.put(replace(webhook, failing_since=since))
         return
     await tx.webhooks.put(replace(webhook, status=Active.DISABLED))
-    data = {"webhook_id": webhook.id, "url": webhook.url}
+    data = {"webhook_id": webhook.id}  # a URL often holds a token, and agents and other webhooks are told of this
     event = EventType.WEBHOOK_DISABLED
     await publish(tx, ports, event, tenant_id=webhook.tenant_id, mailbox_id=webhook.mailbox_id, data=data)
     await audit.record(tx, ports, system(webhook.tenant_id), "webhook.disabled", webhook.id)
