@@ -466,6 +466,8 @@ def test_an_event_can_be_told_again_under_the_same_id(internet):
     first, second = hook.calls
     assert (first.body, first.headers["webhook-id"]) == (second.body, second.headers["webhook-id"])
     assert [again.id, row.id] == [one.id for one in hook.deliveries]
+    told = internet.audit(subject=hook.id)[-1]
+    assert ("webhook.redelivered", {"event_id": row.event_id}) == (told.action, told.data)
 
 
 def test_what_is_no_delivery_of_a_webhook_is_not_told_again(internet):
@@ -483,6 +485,7 @@ def test_a_test_event_is_told_to_the_webhook_that_is_tested_and_to_no_other(inte
     other = internet.webhook("https://hooks.example/2")
     operator = internet.home.operator
     internet.write(lambda tx: webhooks.test(tx, internet.ports, operator, hook.id))
+    assert "webhook.tested" == internet.audit(subject=hook.id)[-1].action
     internet.run()
     assert (["webhook.test"], []) == (hook.types, other.types)
     assert {"webhook_id": hook.id} == hook.calls[0].event["data"]

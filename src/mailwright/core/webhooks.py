@@ -180,6 +180,7 @@ async def redeliver(tx: Tx, ports: Ports, caller: Caller, webhook_id: str, deliv
         raise NotFound(f"There is no delivery {delivery_id[:40]} of this webhook.")
     again = _delivery(ports, webhook, row.event_cursor, row.event_id)
     await tx.webhooks.add_deliveries([again])
+    await audit.record(tx, ports, caller, "webhook.redelivered", webhook.id, {"event_id": row.event_id})
     return again
 
 
@@ -197,6 +198,7 @@ async def test(tx: Tx, ports: Ports, caller: Caller, webhook_id: str) -> Webhook
     cursor = await tx.events.append(event)
     row = _delivery(ports, webhook, cursor, event.id)
     await tx.webhooks.add_deliveries([row])
+    await audit.record(tx, ports, caller, "webhook.tested", webhook.id)
     return row
 
 
