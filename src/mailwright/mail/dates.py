@@ -45,29 +45,36 @@ _COLON = re.compile(r"(?<=\d)[ \t]{0,20}:[ \t]{0,20}(?=\d)")  # RFC 5322 §4.3, 
 _TOKEN = re.compile(
     r"\d{1,2}(?:\.(?=\d\d)|:)\d{1,2}(?:[:.]\d{1,2})?(?:[.,]\d+)?|[+-]\d{1,2}:?\d{0,2}(?![\d-])|\d+|[A-Za-z]+|\S"
 )
-_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ]+(\d\d):(\d\d)(?::(\d\d))?(?:[.,]\d+)?\s*(.*)", re.DOTALL)
+_ISO = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[Tt ]+(\d\d):(\d\d)(?::(\d\d))?(?:[.,]\d+)?\s*(.*)", re.DOTALL)
 _DASHED = re.compile(r"\b(\d{1,2})-([A-Za-z]{3,9})-(\d{2,4})\b")
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?")
+_POSIX_ZONE = re.compile(r"\b([A-Za-z]{3,4})-?\d{1,2}(?=[A-Za-z]{3,4}\b)")  # "MET-1MEST", whose sign is that of the west
+_SPACED_SIGN = re.compile(r"(?<=[\s\d])([+-]) {1,3}(?=\d{4}\b)")
+MAX_PIECES = 5  # between semicolons
 
 
 def parse_date(text: str) -> datetime | None:
     """The moment that a date-time names, with its offset; None if it can't be told.
 
-    Of a whole Received field, what stands after the last semicolon is read. An unknown zone counts as UTC
-    (RFC 5322 §4.3: "-0000").
+    Of a whole Received field, what stands after the last semicolon behind which there is a date is read. An unknown zone
+    counts as UTC (RFC 5322 §4.3: "-0000").
     """
     match = _STANDARD.fullmatch(text)
     if match is not None:
         month = _MONTHS.get(match[2].lower())
         offset = (int(match[8]) * 60 + int(match[9])) * (-1 if match[7] == "-" else 1)
         return _moment((int(match[3]), month, int(match[1])), (int(match[4]), int(match[5]), int(match[6] or 0)), offset)
-    text = text[-MAX_TEXT:]
-    text = _without_comments(text.rpartition(";")[2]).strip()
+    pieces = _without_comments(text[-MAX_TEXT:]).rsplit(";", MAX_PIECES)
+    return next((found for piece in reversed(pieces) if (found := _in_piece(piece.strip())) is not None), None)
+
+
+def _in_piece(text: str) -> datetime | None:
     match = _ISO.match(text)
     if match is not None:
         day = int(match[1]), int(match[2]), int(match[3])
         return _moment(day, (int(match[4]), int(match[5]), int(match[6] or 0)), _offset(match[7].split()) or 0)
-    return _dialect(_TOKEN.findall(_COLON.sub(":", _DASHED.sub(r"\1 \2 \3", text))))
+    text = _SPACED_SIGN.sub(r" \1", _POSIX_ZONE.sub(r"\1 ", _DASHED.sub(r"\1 \2 \3", text)))
+    return _dialect(_TOKEN.findall(_COLON.sub(":", text)))
 
 
 def _without_comments(text: str) -> str:
@@ -89,9 +96,10 @@ def _dialect(tokens: list[str]) -> datetime | None:
     clock: tuple[int, int, int] | None = None
     numbers: list[str] = []
     rest: list[str] = []
-    for token in tokens:
+    tokens = [token for token in tokens if token != "."]
+    for index, token in enumerate(tokens):
         lower = token.lower()
-        if lower in _MONTHS and month is None:
+        if lower in _MONTHS and month is None and _beside_number(tokens, index):
             month = _MONTHS[lower]
         elif clock is None and _TIME.fullmatch(token):
             clock = _clock(token)
@@ -99,14 +107,19 @@ def _dialect(tokens: list[str]) -> datetime | None:
             numbers.append(token)
         elif lower in ("am", "pm") and clock is not None:
             clock = (clock[0] % 12 + (12 if lower == "pm" else 0), *clock[1:])
-        elif token not in ",-./":
+        elif token not in ",-/":
             rest.append(token)
     if month is None or clock is None or len(numbers) < 2:
         return None
     day, year = numbers if len(numbers[0]) <= 2 else reversed(numbers)
-    if len(day) > 2:
+    if len(day) > 2 or len(year) == 1:  # RFC 5322 §4.3: two digits at least
         return None
     return _moment((_year(year), month, int(day)), clock, _offset(rest) or 0)
+
+
+def _beside_number(tokens: list[str], index: int) -> bool:
+    """Whether day or year stands next to a name, which tells March from the Tuesday of "mar., 1 juil. 2003"."""
+    return any(token[0].isdigit() for token in (*tokens[max(0, index - 1) : index], *tokens[index + 1 : index + 2]))
 
 
 def _clock(token: str) -> tuple[int, int, int]:
@@ -130,6 +143,8 @@ def _offset(tokens: list[str]) -> int | None:
         if match is not None:
             hours, minutes = int(match[2]), int(match[3] or 0)
             return (hours * 60 + minutes) * (-1 if match[1] == "-" else 1)
+        if len(token) == 4 and token.isdecimal():  # the sign was forgotten
+            return int(token[:2]) * 60 + int(token[2:])
     for token in tokens:
         lower = token.lower()
         if lower in _DAYS:
