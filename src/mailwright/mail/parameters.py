@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from mailwright.mail.comments import comment_end
-from mailwright.mail.words import decode_bytes, decode_words
+from mailwright.mail.words import codec_name, decode_bytes, decode_words
 
 MAX_PARAMETERS = 200
 MAX_TEXT = 64 * 1024
@@ -205,6 +205,8 @@ def _raw_value(text: str, at: int, name: str, defects: set[ParameterDefect]) -> 
     following = _VALUE_END.search(text, at)  # also the next name, where a semicolon was forgotten at the end of a line
     end = len(text) if following is None else following.start()
     value = text[at:end].strip()
+    if end < len(text) and text[end] != ";":
+        value = value.removesuffix(",")  # stands for the semicolon that was forgotten
     if "(" in value and not name.lower().startswith(("filename", "name")):
         value = value[: value.index("(")].rstrip()  # a comment; in a file name it is most likely part of that
     if " " in value:
@@ -242,12 +244,21 @@ def _value(name: str, section: _Section) -> str | None:
     return value
 
 
+def _charset_of(value: str) -> tuple[str, str]:
+    """The charset that an encoded value begins with, and what follows its language (RFC 2231 §4)."""
+    parts = value.split("'", 2)
+    if len(parts) == 3:
+        return parts[0], parts[2]
+    # Some leave the empty language out with its mark.
+    return (parts[0], parts[1]) if len(parts) == 2 and codec_name(parts[0]) else ("", value)
+
+
 def _joined(pieces: dict[int, tuple[str, bool]]) -> str:
     numbers = sorted(pieces)
     charset = ""
     first, encoded = pieces[numbers[0]]
-    if encoded and first.count("'") >= 2:
-        charset, _, first = first.split("'", 2)
+    if encoded:
+        charset, first = _charset_of(first)
         pieces = pieces | {numbers[0]: (first, True)}
     out: list[str] = []
     pending: list[bytes] = []  # a character may be split over sections
