@@ -17,6 +17,8 @@ from mailwright.mail.words import decode_words
 MAX_ITEMS = 1000
 
 _BRACKETED = re.compile(r"<([^<>]*)>")
+_UNCLOSED_ID = re.compile(r"<([^<>\s@]+@[^<>\s@]+)(?=\s{1,20}<)")
+_SEPARATORS = re.compile(r"[<>,;]")
 _OPENING = re.compile(r"[(<,]")
 _SPACE = re.compile(r"\s+")
 
@@ -38,11 +40,16 @@ class ListId(NamedTuple):
 def parse_message_ids(text: str) -> list[str]:
     """The ids in Message-ID, In-Reply-To or References, without brackets and the white space inside.
 
-    Where nothing stands in brackets, the words themselves are taken: some programs forget the brackets.
+    Where nothing stands in brackets, the words themselves are taken: some programs forget the brackets. Of several words
+    those without an @ are only words.
     """
     # RFC 5322 §4.5.4: phrases between ids are an old form, to be ignored.
+    text = _UNCLOSED_ID.sub(r"<\1>", text)
     found = [_SPACE.sub("", match[1]) for match in islice(_BRACKETED.finditer(text), MAX_ITEMS)]
-    return [item for item in found if item] or text.replace("<", " ").replace(">", " ").split()[:MAX_ITEMS]
+    if any(found):
+        return [item for item in found if item]
+    words = _SEPARATORS.sub(" ", text).split()[:MAX_ITEMS]
+    return words if len(words) == 1 else [word for word in words if "@" in word]
 
 
 def parse_list_urls(text: str) -> list[ListUrl]:
