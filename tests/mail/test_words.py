@@ -53,6 +53,8 @@ def b_word(charset: str, data: bytes) -> str:
         ("macintosh", "mac_roman"),
         ("iso-8859-8-i", "iso8859_8"),
         ("us-ascii", ""),
+        ("x-windows-949", "cp949"),
+        ("x-iso-8859-5", "iso8859_5"),
         ("x-unknown", ""),
         ("", ""),
         # codecs of Python that are no charsets
@@ -143,6 +145,7 @@ def test_unstructured_text_has_single_spaces() -> None:
 
 def test_a_list_of_words_is_split_at_commas() -> None:
     assert decode_list("tea, =?utf-8?q?caf=C3=A9?= ,, milk and sugar") == ["tea", "café", "milk and sugar"]
+    assert decode_list('=?utf-8?q?a,b?= c, "d, e", f') == ["a,b c", "d, e", "f"]
 
 
 def test_controls_become_spaces() -> None:

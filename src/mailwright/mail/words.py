@@ -73,11 +73,15 @@ _MEANT = {
     "ascii": "",  # bytes above 127 in it are a mistake, so they are guessed at
 }
 _SEVEN_BIT = frozenset(["utf_7", "hz", "utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le"])
+_CODE_PAGE = re.compile(r"^(?:windows|win|cp|ibm)_?(?=\d)")
+_ISO_8859 = re.compile(r"^iso_?8859_?")
 _JUNK_IN_LABEL = re.compile(r"[^a-z0-9]+")
 _CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029), " ")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WORD_HEAD = re.compile(r"=\?([!-)+->@-~]{1,64})(?:\*[!->@-~]{0,64})?\?([bBqQ])\?")
+_LIST_ITEM = re.compile(r'(?:=\?[^?,\s]{1,80}\?[bBqQ]\?[^?\s]{0,2000}\?=|(?<![^,\s])"[^"\\]{0,2000}"|[^,])+')
+_QUOTED_ITEM = re.compile(r'"([^"\\]*)"')
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
 _BYTES = {b"%02X" % value: bytes([value]) for value in range(256)}
 
@@ -86,7 +90,8 @@ _BYTES = {b"%02X" % value: bytes([value]) for value in range(256)}
 def codec_name(label: str) -> str:
     """The Python codec for a charset as mail names it ("ISO-8859-1", "ks_c_5601-1987"); "" if there is none."""
     name = _JUNK_IN_LABEL.sub("_", label[:64].lower()).strip("_")
-    for tried in (name, re.sub(r"^(?:windows|win|cp|ibm)_?(?=\d)", "cp", name), re.sub(r"^iso_?8859_?", "iso8859_", name)):
+    known = name.removeprefix("x_")  # "x-windows-949": a name that was never registered
+    for tried in (name, known, _CODE_PAGE.sub("cp", known), _ISO_8859.sub("iso8859_", known)):
         codec = _MEANT.get(tried) or _ALIASES.get(tried, tried)
         codec = _MEANT.get(codec, codec)
         if codec in _CODECS:
@@ -233,4 +238,10 @@ def decode_unstructured(text: str) -> str:
 
 def decode_list(text: str) -> list[str]:
     """The items of a comma-separated list of plain words, such as Keywords or Content-Language, decoded."""
-    return [item for piece in text.split(",") if (item := decode_unstructured(piece))]
+    return [item for piece in _LIST_ITEM.findall(text) if (item := decode_unstructured(_unquoted(piece.strip())))]
+
+
+def _unquoted(item: str) -> str:
+    """RFC 5322 §3.6.5: keywords are phrases, so one may be a quoted string, with a comma in it."""
+    match = _QUOTED_ITEM.fullmatch(item)
+    return item if match is None else match[1]
