@@ -229,6 +229,12 @@ def test_only_a_local_part_needs_smtputf8() -> None:
         ("Mail Delivery System", [("Mail Delivery System", "")]),
         ("a@x.example; b@x.example", [("", "a@x.example"), ("", "b@x.example")]),
         ("Ada ada@x.example", [("Ada", "ada@x.example")]),
+        ("a@x.example b@x.example", [("", "a@x.example"), ("", "b@x.example")]),
+        ("Ada a@x.example\n Bob b@[192.0.2.1] c@x.example",
+         [("Ada", "a@x.example"), ("Bob", "b@[192.0.2.1]"), ("", "c@x.example")]),
+        ("a@b@x.example c@x.example", [("a@b@x.example", "c@x.example")]),
+        ("Undisclosed-Recipient:;@mx.example", []),
+        ("=?utf-8?q?Comma, Inc.?= <c@x.example>", [("Comma, Inc.", "c@x.example")]),
         ("Ada <ada@x.example", [("Ada", "ada@x.example")]),
         ("Ada <ada@x.example, Bob <bob@x.example>", [("Ada", "ada@x.example"), ("Bob", "bob@x.example")]),
         ('"Ada <ada@x.example>', [("Ada", "ada@x.example")]),
@@ -246,7 +252,7 @@ def test_only_a_local_part_needs_smtputf8() -> None:
         ("<ada@x.example evil.example>", [("", "ada@x.example")]),
         ("<ada@x.example)evil.example>", [("", "ada@x.example")]),
     ],
-)
+)  # fmt: skip
 def test_a_list_is_read_however_it_is_written(text: str, expected: list[tuple[str, str]]) -> None:
     assert expected == names_and_addresses(text)
 
@@ -266,6 +272,8 @@ def test_a_list_is_read_however_it_is_written(text: str, expected: list[tuple[st
         ("friends: a@x.example", {AddressDefect.UNCLOSED}, False),
         ("<a@x.example> Ada", {AddressDefect.MISPLACED}, False),
         ("Ada a@x.example", {AddressDefect.MISPLACED}, False),
+        ("a@x.example b@x.example", {AddressDefect.MISPLACED}, False),
+        ("a@x.example>", {AddressDefect.MISPLACED}, False),
         ("a@x.example;b@x.example", {AddressDefect.MISPLACED}, False),
         ("<@a@x.example>", {AddressDefect.MISPLACED, AddressDefect.SEVERAL_AT}, False),
         ("<a b@x.example>", {AddressDefect.MISPLACED, AddressDefect.OBSOLETE}, False),
@@ -341,7 +349,7 @@ SIZES = [4_000, pytest.param(250_000, marks=pytest.mark.slow)]
 @pytest.mark.parametrize(
     "piece",
     ['"', '\\"', "(", ")", "((", "(\\", "<", ">", "@", ",", ":", ";", "[", "]", "[\\", "a:", "a@", "a.", ". ", " ", "=?",
-     "=?a?q?", "=?a?q?=", "<@a,", "<a@b>", '"a" ', "a b ", "a@b:", "(a)", "\\"],
+     "=?a?q?", "=?a?q?=", "<@a,", "<a@b>", '"a" ', "a b ", "a@b ", "a@b:", "(a)", "\\"],
 )  # fmt: skip
 @pytest.mark.slow
 def test_s13_reading_takes_time_in_proportion_to_length(piece: str, size: int) -> None:

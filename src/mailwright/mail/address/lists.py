@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from mailwright.mail.address.model import ATEXT, Address, AddressDefect, AddressList, Group
@@ -28,7 +29,7 @@ _NAMED = re.compile(rf'(?:"([^"\\\x00-\x1f\x7f]*)"[ \t]*|({_PLAIN_NAME}))<({_DOT
 _BARE = re.compile(rf"({_DOTTED})@({_LDH})")
 
 _WORD = re.compile(r'[^\s()<>\[\]:;@\\,."]+')
-_ENCODED = re.compile(r"=\?[^?\s]{1,80}\?[bBqQ]\?[^?\s]*\?=")
+_ENCODED = re.compile(r'=\?[^?\s]{1,80}\?[bBqQ]\?(?:[^?\s]*\?=|[^?<>@:;"]{1,200}\?=)')  # some leave spaces in one
 _SPACE = re.compile(r"\s+")
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
@@ -179,7 +180,7 @@ def _take(reading: _Reading, token: _Token) -> None:
         reading.group = (_phrase(reading.words, reading.defects), _comment(reading), len(reading.mailboxes))
         reading.words, reading.comments = [], []
     else:
-        if reading.angle is not None or kind == ":":
+        if reading.angle is not None or kind in ":>":
             reading.defects.add(AddressDefect.MISPLACED)
         if kind != ">":
             reading.words.append(token)
@@ -228,6 +229,8 @@ def _finish(reading: _Reading) -> AddressList:
 def _end_element(reading: _Reading) -> bool:
     """Turn what has been read since the last separator into a mailbox. False if there was nothing."""
     words, angle, defects = reading.words, reading.angle, reading.defects
+    if angle is None:
+        words = _last_of_several(reading)
     something = bool(words or angle is not None)
     if something:
         name, spec = (words, angle) if angle is not None else _split_bare(words)
@@ -247,6 +250,29 @@ def _end_element(reading: _Reading) -> bool:
             reading.mailboxes.append(Address(display, local, domain, comment))
     reading.words, reading.angle, reading.open, reading.comments = [], None, False, []
     return something
+
+
+def _last_of_several(reading: _Reading) -> list[_Token]:
+    """The words of the last address; those before it are mailboxes of their own, between which the commas were forgotten."""
+    words = reading.words
+    if reading.after_group and words and words[0].kind == "@":  # "Undisclosed-Recipient:;@mx.example", as sendmail wrote
+        reading.defects.add(AddressDefect.MISPLACED)
+        return []
+    start = 0
+    for at, following in pairwise([index for index, token in enumerate(words) if token.kind == "@"]):
+        end = at
+        while _joined(words[end], words[end + 1]):  # there is another @ to come
+            end += 1
+            if end == following:  # a@b@c
+                return words[start:]
+        if len(reading.mailboxes) >= MAX_MAILBOXES:
+            break
+        name, spec = _split_bare(words[start : end + 1])
+        local, domain = _addr_spec(spec, reading.defects)
+        reading.defects.add(AddressDefect.MISPLACED)
+        reading.mailboxes.append(Address(_phrase(name, reading.defects), local, domain))
+        start = end + 1
+    return words[start:]
 
 
 def _has_at(tokens: Sequence[_Token]) -> bool:
