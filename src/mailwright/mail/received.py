@@ -28,16 +28,20 @@ _GREETINGS = frozenset(["helo", "ehlo", "lhlo"])
 _WORD = re.compile(r"[^\s()<>\[\];,]+")
 _ANGLE = re.compile(r"<([^<>]*)>")
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
+_IDENT = re.compile(r"^ident:", re.IGNORECASE)  # of old Sendmail, before what RFC 1413 found out
 _HOST = re.compile(r"(?=[^.]{1,63}\.)[A-Za-z0-9_.-]{1,253}\.[A-Za-z][A-Za-z0-9-]{1,62}\.?")
 _PROTOCOL = re.compile(
-    r"(?:local-)?(?:(b?smtp)(?:svc)?|(e?smtp(?:-?tls|sa|s|a)?|lmtp(?:sa|s|a)?|utf8(?:e?smtp|lmtp)(?:sa|s|a)?|https?|imaps?|"
+    r"(?:local-)?(?:(b?smtp)(?:svc)?|(e?smtp(?:[-/]?tls|sa|s|a)?|lmtp(?:sa|s|a)?|utf8(?:e?smtp|lmtp)(?:sa|s|a)?|https?|imaps?|"
     r"pop3s?|mms|local))",
     re.IGNORECASE,
 )
+_TLS_DETAILS = re.compile(r"/tls(?:/.*|v?[\d.]+)$", re.IGNORECASE)  # "ESMTP/TLS/AES128-SHA", "ESMTP/TLSv1.2"
+_TLS_SUFFIX = re.compile(r"P[-/]?TLS$")
 _TLS = re.compile(r"\b(TLS|SSL)[ _-]?v?([123])(?:[._]([0-3]))?(?![0-9A-Za-z])")
 _CIPHER_AFTER_VERSION = re.compile(r"\b(?:TLS|SSL)[ _-]?v?[123](?:[._][0-3])?:([A-Za-z0-9_-]{6,60})\b")
 _CIPHER = re.compile(
-    r"\bcipher[ =]\s?([A-Z0-9_-]{6,60})(?![A-Za-z0-9_.:-])|\bwith ([A-Z0-9_-]{6,60}) encrypted\b|\btls (TLS_[A-Z0-9_]{6,60})",
+    r"\bcipher[ =]\s?([A-Z0-9_-]{6,60})(?![A-Za-z0-9_.:-])|\bwith \(?([A-Z0-9_-]{6,60}) encrypted\b|\btls (TLS_[A-Z0-9_]{6,60})"
+    r"|smtp/tls/([A-Z0-9_-]{6,60})|\bTLS: [^(),]{4,20},\d{2,3}bits,([A-Z0-9_-]{6,60})",  # IronPort; Courier
     re.IGNORECASE,
 )
 
@@ -181,7 +185,8 @@ def _read_note(found: dict[str, str], text: str) -> None:
     items = list(_items(text))
     for index, item in enumerate(items):
         following = items[index + 1].text if index + 1 < len(items) else ""
-        if index and items[index - 1].text.lower() in _GREETINGS:
+        before = items[index - 1].text.lower() if index else ""
+        if before in _GREETINGS or before.endswith("="):
             continue  # what the client calls itself, though it may look like an address
         key, equals, value = item.text.partition("=")
         if item.kind == "[":
@@ -195,7 +200,7 @@ def _read_note(found: dict[str, str], text: str) -> None:
         elif equals and key.lower() == "ident":
             _note(found, "ident", value or following)
         elif item.kind == "word" and "@" in item.text:
-            _note(found, "ident", item.text.removesuffix("@"))
+            _note(found, "ident", _IDENT.sub("", item.text).removesuffix("@"))
         elif item.kind == "word" and (address := _address(item.text)):
             _note(found, "ip", address)
         elif item.kind == "word" and index == 0 and _HOST.fullmatch(item.text):
@@ -206,9 +211,9 @@ def _protocol(items: list[_Item]) -> str:
     for item in items:
         words = [item.text] if item.kind == "word" else item.text.split() if item.kind == "[" else []
         for word in words:
-            match = _PROTOCOL.fullmatch(word)
+            match = _PROTOCOL.fullmatch(_TLS_DETAILS.sub("/tls", word))
             if match is not None:
-                return "SMTP" if match[1] else match[2].upper().replace("-TLS", "S").replace("PTLS", "PS")
+                return "SMTP" if match[1] else _TLS_SUFFIX.sub("PS", match[2].upper())
     return ""
 
 
