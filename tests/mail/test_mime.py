@@ -150,6 +150,22 @@ def test_quoted_printable_is_read_leniently(data: bytes, expected: bytes) -> Non
 
 
 @pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"aGVsbG8=\n\n____\nA list, its footer\n", b"hello"),
+        (b"aGVsbG8=\r\n-- \r\nsignature\r\n", b"hello"),
+        (b"aGVs" * 20 + b"\n\n-- \nsignature, and more of it than was encoded: " + b"to be read " * 20, b"hel" * 20),
+        (b"aGVsbG8=\n\nd29ybGQ=\n", b"helloworld"),
+        (b"Dear\n\nAda, this was never encoded.\n", b"Dear\n\nAda, this was never encoded.\n"),
+    ],
+)
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
+def test_what_stands_below_base64_unencoded_is_no_part_of_it(body: bytes, expected: bytes, ends: bytes) -> None:
+    body, expected = body.replace(b"\r\n", b"\n").replace(b"\n", ends), expected.replace(b"\n", ends)
+    assert expected == part_of("Content-Transfer-Encoding: base64", body).decoded()
+
+
+@pytest.mark.parametrize(
     ("fields", "disposition", "filename", "encoding", "content_id"),
     [
         ("X: y", "", "", "7bit", ""),
@@ -159,6 +175,7 @@ def test_quoted_printable_is_read_leniently(data: bytes, expected: bytes) -> Non
         ("Content-Type: a/b; name=a.txt\nContent-Disposition: inline", "inline", "a.txt", "7bit", ""),
         ('Content-Disposition: inline; filename=" a\tb "', "inline", "a b", "7bit", ""),
         ("Content-Transfer-Encoding: Base64 (yes)", "", "", "base64", ""),
+        ("Content-Transfer-Encoding: (a (b)) Base64 (yes)", "", "", "base64", ""),
         ('Content-Transfer-Encoding: "8bit";', "", "", "8bit", ""),
         ("Content-Transfer-Encoding:", "", "", "7bit", ""),
         ("Content-ID: <a@b.example>", "", "", "7bit", "a@b.example"),
@@ -344,6 +361,7 @@ BOMBS: dict[str, Callable[[int], bytes]] = {
     "spaces to take off": lambda size: QUOTED + b" " * size + b"x\n",
     "lines of one space": lambda size: QUOTED + b" \n" * (size // 2),
     "nothing but padding": lambda size: BASE64 + b"=" * size,
+    "padding, and something else below": lambda size: BASE64 + b"A=\n" * (size // 4) + b"=\n-\n" * (size // 8),
     "padding everywhere": lambda size: BASE64 + b"A=" * (size // 2),
     "lines of nothing": lambda size: b"Content-Transfer-Encoding: uuencode\n\nbegin 1 x\n" + b"\n" * (size // 2),
     "tags that never close": lambda size: b"Content-Type: text/html\n\n" + b"<meta" * (size // 5),

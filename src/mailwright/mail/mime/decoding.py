@@ -19,6 +19,8 @@ QUOTED_PRINTABLE = frozenset(["quoted-printable", "quotedprintable", "quoted_pri
 UUENCODE = frozenset(["x-uuencode", "uuencode", "x-uue", "uue", "x-uu"])
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n"
+_FOOTER = re.compile(rb"(?:=|\n\r?)\r?\n(?=[^\n]*[^A-Za-z0-9+/=\s])")
+SHORT = 40  # characters: so few may be a word
 _SPACE_AT_END = (b" \n", b" \r", b"\t\n", b"\t\r")
 _TRAILING_SPACE = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 
@@ -42,9 +44,22 @@ def _cut(start: int, end: int, limit: int | None, growth: int) -> int:
 def decode_body_base64(data: bytes) -> bytes:
     """base64 with foreign characters skipped; a body that is full of them was never encoded, and is returned as it is."""
     foreign = data.translate(None, _ALPHABET)
-    if len(foreign) * 10 > len(data):
+    if foreign:
+        data = _without_footer(data)
+    if len(foreign) * 10 > len(data) and data.translate(None, _ALPHABET):
         return data
     return decode_base64(data)
+
+
+def _without_footer(data: bytes) -> bytes:
+    """base64 up to the text that somebody on the way, such as a mailing list, has put below it as it was."""
+    end = _FOOTER.search(data)
+    if end is None:
+        return data
+    encoded = data[: end.start() + 1].rstrip()
+    length = len(encoded.translate(None, b"\r\n"))
+    whole = length and length % 4 == 0 and not encoded.translate(None, _ALPHABET)
+    return encoded if whole and (length > SHORT or encoded.endswith(b"=")) else data
 
 
 def decode_quoted_printable(data: bytes) -> bytes:

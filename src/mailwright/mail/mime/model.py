@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mailwright.mail.comments import comment_end
 from mailwright.mail.header import Header, Raw
 from mailwright.mail.mime.decoding import decode_transfer
 from mailwright.mail.parameters import Disposition, parse_disposition
@@ -88,6 +89,8 @@ class Part:
     def encoding(self) -> str:
         """Content-Transfer-Encoding: its first word, lower case; "7bit" where there is none (RFC 2045 §6.1)."""
         value = self.header.value("content-transfer-encoding")
+        if value and value[0] == "(":
+            value = value[max(0, comment_end(value, 0)) :]
         words = value.replace('"', " ").replace(";", " ").split(None, 1) if value else ()
         return words[0].lower() if words else "7bit"
 
