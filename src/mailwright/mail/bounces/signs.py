@@ -29,10 +29,16 @@ _SUBJECT = re.compile(
     r"undeliver|(?:non.?|un)deliver|returned (?:e?-?mail|to sender)|return(?:ing|ed) message"
     r"|delivery (?:status|fail|problem|error|warning|notification|has failed|report)"
     r"|(?:mail|message)(?: delivery)?(?: has)? (?:fail|error)|failure (?:notice|delivery)|delivery failure"
-    r"|could not be delivered|not delivered|error sending your mail|mail system error|delayed \d"
+    r"|could not be delivered|not delivered|error sending (?:your mail|message)|mail system error|delayed \d"
     r"|warning: (?:message|could not send)"
-    r"|mail delivery status|unzustellbar|nicht zugestellt|non remis|échec de la remise|no (?:se pudo entregar|entregad)"
-    r"|non recapitat|mancata consegna|não entregue|onbestelbaar|недоставлен|не доставлен|ошибка доставки"
+    r"|mail delivery status|unzustellbar|nicht zugestellt|zustell(?:fehler|ung fehlgeschlagen)|fehler bei der zustellung"
+    r"|non remis|échec de (?:la )?(?:remise|distribution|livraison)|echec de (?:la )?(?:remise|distribution)"
+    r"|no (?:se pudo entregar|se puede entregar|entregad)|non (?:è )?(?:stato )?recapita|mancata consegna|errore di recapito"
+    r"|não (?:entregue|é possível entregar|foi entregue)|falha na entrega|onbestelbaar|olevererbart|ej levererba"
+    r"|kan ikke levere|ikke lever(?:et|t)|toimittamaton|niedostarcz|nie można dostarczyć"
+    r"|nedoručiteln|doručení se nezdařilo|kézbesíthetetlen"
+    r"|teslim edilemedi|недоставлен|не доставлен|не удается доставить|не удалось доставить|ошибка доставки"
+    r"|未能送达|配信できない"
     r"|メールエラー|送信エラー|配信エラー|配信不能|반송|전송 ?실패|배달 ?실패|退信|无法送达|無法送達|退回",
 )
 _FAILED = re.compile(
@@ -55,7 +61,7 @@ _DIRECT = re.compile(
     r"|<[^>\s]{3,200}>:\s{0,4}[^\n]{0,200}\b[45]\d\d\b",
 )
 _SMTP_REPLY = re.compile(
-    r"(?:^|[\s:'\"(])(?:[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?:said|reason|returned|error):? {1,4}'?[45]\d\d\b"
+    r"(?:^|[\s:'\"(#\[])(?:[45]\d\d[ -][45]\.\d{1,3}\.\d{1,3}\b|(?:said|reason|returned|error):? {1,4}'?[45]\d\d\b"
     r"|error message below:\s{1,4}[45]\d\d\b)"
 )
 _AWAY = re.compile(
