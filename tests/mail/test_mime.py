@@ -7,6 +7,7 @@ import mmap
 import tempfile
 import tracemalloc
 import xml.etree.ElementTree as ElementTree
+from base64 import b64encode, encodebytes
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -285,16 +286,22 @@ def test_s12_nesting_ends_at_the_limit_in_an_opaque_leaf(kind: str) -> None:
 
 
 def test_s12_a_message_within_a_message_in_base64_ends_at_the_limit_too() -> None:
-    import base64
-
     raw = b"Subject: x\n\nend"
     for _ in range(12):
-        raw = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(raw)
+        raw = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + encodebytes(raw)
     root = timed(raw, Limits(depth=10))
     assert len(list(walk(root))) == 11
     assert MimeDefect.TOO_DEEP in all_defects(root)
     assert MimeDefect.TOO_LARGE in all_defects(timed(raw, Limits(decoded=1000)))
     assert MimeDefect.TOO_MANY_PARTS in all_defects(timed(raw, Limits(parts=5)))
+
+
+@pytest.mark.parametrize("body", [b"Subject: x\n\nhello", b"\nSubject: x\n\nhello", b"\r\nSubject: x\r\n\r\nhello"])
+@pytest.mark.parametrize("encoded", [False, True])
+def test_a_message_within_a_message_may_begin_with_an_empty_line(body: bytes, encoded: bool) -> None:
+    encoding = b"Content-Transfer-Encoding: base64\n" * encoded
+    (inner,) = parse(b"Content-Type: message/rfc822\n%s\n%s" % (encoding, b64encode(body) if encoded else body)).children
+    assert ("x", b"hello") == (inner.header.value("subject"), inner.body)
 
 
 def test_an_encoded_message_that_is_none_is_a_leaf() -> None:

@@ -8,6 +8,7 @@ Not here: what a part says (model.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -173,6 +174,13 @@ def _looks_like_header(raw: Raw, start: int) -> bool:
     return (bool(name and colon) and name.isascii() and b" " not in name) or line.startswith((b"From ", b">From "))
 
 
+def _message_start(raw: Raw, at: int) -> int:
+    """Where the header of a message within the message begins, also below one empty line too many; -1 if none does."""
+    past = re.match(rb"\r?\n", raw[at : at + 2])
+    below = at + past.end() if past is not None else at
+    return below if _looks_like_header(raw, below) else -1
+
+
 def _enter(reading: _Reading, part: Part) -> int:
     """Open a part: wait for its boundary, or go on to the message in it. Returns where to look on for boundaries."""
     level = reading.depth + len(reading.open)
@@ -189,8 +197,8 @@ def _enter(reading: _Reading, part: Part) -> int:
             part.defects.add(MimeDefect.TOO_MANY_PARTS)
         elif part.encoding in _ENCODED:
             reading.encoded.append((part, level))
-        elif _looks_like_header(reading.raw, part.body_start):
-            return _open(reading, part, part.body_start)
+        elif (start := _message_start(reading.raw, part.body_start)) >= 0:
+            return _open(reading, part, start)
         elif part.body_start < reading.end:
             part.defects.add(MimeDefect.NO_HEADER)
     return max(0, part.body_start - 1)
@@ -253,7 +261,8 @@ def _enter_encoded(part: Part, level: int, budget: _Budget) -> None:
         return
     decoded = part.decoded()
     budget.decoded -= part.size
-    if _looks_like_header(decoded, 0):
+    if (start := _message_start(decoded, 0)) >= 0:
+        decoded = decoded[start:]
         part.children.append(_message(decoded, parse_header(decoded), level + 1, budget))
     else:
         part.defects.add(MimeDefect.NO_HEADER)
