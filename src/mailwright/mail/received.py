@@ -41,7 +41,7 @@ _TLS = re.compile(r"\b(TLS|SSL)[ _-]?v?([123])(?:[._]([0-3]))?(?![0-9A-Za-z])")
 _CIPHER_AFTER_VERSION = re.compile(r"\b(?:TLS|SSL)[ _-]?v?[123](?:[._][0-3])?:([A-Za-z0-9_-]{6,60})\b")
 _CIPHER = re.compile(
     r"\bcipher[ =]\s?([A-Z0-9_-]{6,60})(?![A-Za-z0-9_.:-])|\bwith \(?([A-Z0-9_-]{6,60}) encrypted\b|\btls (TLS_[A-Z0-9_]{6,60})"
-    r"|smtp/tls/([A-Z0-9_-]{6,60})|\bTLS: [^(),]{4,20},\d{2,3}bits,([A-Z0-9_-]{6,60})",  # IronPort; Courier
+    r"|smtp/tls/([A-Z0-9_-]{6,60})|\b(?:TLS|SSL): [^(),]{4,20}, ?\d{2,3}bits, ?([A-Z0-9_-]{6,60})",  # IronPort; Courier
     re.IGNORECASE,
 )
 
@@ -211,7 +211,7 @@ def _protocol(items: list[_Item]) -> str:
     for item in items:
         words = [item.text] if item.kind == "word" else item.text.split() if item.kind == "[" else []
         for word in words:
-            match = _PROTOCOL.fullmatch(_TLS_DETAILS.sub("/tls", word))
+            match = _PROTOCOL.fullmatch(_TLS_DETAILS.sub("/tls", word)) or _PROTOCOL.fullmatch(word.partition("/")[0])
             if match is not None:
                 return "SMTP" if match[1] else _TLS_SUFFIX.sub("PS", match[2].upper())
     return ""
