@@ -31,6 +31,7 @@ from mailwright.mail.dsn import (
     render_dsn,
     split_reply,
 )
+from mailwright.mail.dsn.read import parse_status_text
 from mailwright.mail.header import parse_header
 from mailwright.mail.mime import parse
 
@@ -134,6 +135,27 @@ def test_any_text_survives_xtext(text: str) -> None:
 
 
 # Reading
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("Final-Recipient: rfc822; bob@x.example\nStatus: 5.1.1", [("bob@x.example", "5.1.1")]),
+        ("Final-Recipient: rfc822; <bob@x.example>\nStatus: 5.1.1", [("bob@x.example", "5.1.1")]),
+        ("Final-Recipient: rfc822; bob@x.example (Bob)\nStatus: 5.1.1", [("bob@x.example", "5.1.1")]),
+        ("Final-Recipient: rfc822;@r.example:bob@x.example\nStatus: 5.1.1", [("bob@x.example", "5.1.1")]),
+        ('Final-Recipient: rfc822;"b (c) d"@x.example\nStatus: 5.1.1', [('"b (c) d"@x.example', "5.1.1")]),
+        ("Final-Recipient: rfc822; bob@x.example\n\nAction: failed\nStatus: 5.1.1", [("bob@x.example", "5.1.1")]),
+        ("Final-Recipient: rfc822; bob@x.example\nStatus: 5.1.1\n\nStatus: 5.2.2", [("bob@x.example", "5.1.1")]),
+        (
+            "Final-Recipient: rfc822; bob@x.example\n\nStatus: 5.1.1\n\nFinal-Recipient: rfc822; eve@x.example\nStatus: 5.2.2",
+            [("bob@x.example", "5.1.1"), ("eve@x.example", "5.2.2")],
+        ),
+    ],
+)
+def test_recipients_are_read_however_their_fields_are_written(fields: str, expected: list[tuple[str, str]]) -> None:
+    text = f"Reporting-MTA: dns; there.example\n\n{fields}\n"
+    assert expected == [(one.final_recipient, str(one.status)) for one in parse_status_text(text)]
 
 
 def test_a_report_tells_of_each_recipient() -> None:

@@ -27,6 +27,7 @@ _STATUS_FIELD = re.compile(r"^(?:Reporting-MTA|Final-Recipient|Original-Recipien
 _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _TYPED = re.compile(r"([A-Za-z0-9-]{1,40})[ \t]*;[ \t]*")
+_ROUTE_OR_COMMENT = re.compile(r'(?:@[^\s:"]{1,255}:)?([^\s()]{1,320})(?:\s{1,20}\([^()]{0,200}\))?')  # RFC 5321 §4.1.2: of old
 _EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _ACTIONS = {action.value: action for action in Action}
 
@@ -84,11 +85,17 @@ def _returned(parts: list[Part]) -> Iterator[Header]:
 def _read_status(body: bytes) -> tuple[Header, tuple[RecipientStatus, ...]]:
     about = Header((), 0)
     found: list[RecipientStatus] = []
+    named: Header | None = None
     for group in _groups(body):
         if _is_recipient(group):
-            found.append(_recipient(group))
             if len(found) == MAX_RECIPIENTS:
                 break
+            found.append(_recipient(group))
+            named = group
+        elif named is not None and not (named.first("action") or named.first("status")):
+            # An empty line behind the address: what became of it stands below.
+            found[-1] = _recipient(Header((*named.fields, *group.fields), 0))
+            named = None
         elif not found and not about.fields:
             about = group
     return about, tuple(found)
@@ -153,7 +160,9 @@ def _address(group: Header, name: str) -> str:
     if kind == "utf-8":  # RFC 6533 §3, utf-8-addr-xtext
         text = _EMBEDDED.sub(lambda match: _character(int(match[1], 16)), text)
     start, end = text.rfind("<"), text.rfind(">")
-    return (text[start + 1 : end] if 0 <= start < end else text).strip()
+    text = (text[start + 1 : end] if 0 <= start < end else text).strip()
+    match = _ROUTE_OR_COMMENT.fullmatch(text)
+    return text if match is None else match[1]
 
 
 def _character(code: int) -> str:
