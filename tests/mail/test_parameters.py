@@ -72,6 +72,8 @@ def test_a_content_type_is_read(text: str, kind: str, params: dict[str, str]) ->
         ("filename*0*=utf-8''caf%C3; filename*1*=%A9; filename*2=.txt", "café.txt"),
         ("filename*0*=iso-8859-1''a%E9; filename*1*=iso-8859-1'b%E9", "aébé"),
         ("filename*0=a; filename*2=c", "ac"),
+        ('filename*0="=?utf-8?q?caf=C3"; filename*1="=A9?= =?utf-8?q?.txt?="', "café.txt"),
+        ("filename*0*=''=?utf-8?q?a?=; filename*1==?utf-8?q?b?=", "=?utf-8?q?a?==?utf-8?q?b?="),
         ("filename=\"plain.txt\"; filename*=utf-8''caf%C3%A9.txt", "café.txt"),
         ("filename*=utf-8''100%; x=y", "100%"),
         ("filename*=no-such''caf%C3%A9", "café"),

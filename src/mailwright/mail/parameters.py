@@ -236,12 +236,10 @@ def _keep(sections: dict[str, _Section], name: str, value: str, defects: set[Par
 
 
 def _value(name: str, section: _Section) -> str | None:
-    if section.pieces:  # RFC 6266 §4.3 prefers these to the plain value, which is there for old readers
-        return _joined(section.pieces)
-    value = section.plain
-    if value is not None and "=?" in value and name != "boundary":
-        return decode_words(value)
-    return value
+    # RFC 6266 §4.3 prefers the pieces to the plain value, which is there for old readers.
+    value = _joined(section.pieces) if section.pieces else section.plain
+    exact = name == "boundary" or any(encoded for _, encoded in section.pieces.values())
+    return decode_words(value) if value is not None and "=?" in value and not exact else value
 
 
 def _charset_of(value: str) -> tuple[str, str]:
