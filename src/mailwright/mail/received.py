@@ -28,7 +28,7 @@ _GREETINGS = frozenset(["helo", "ehlo", "lhlo"])
 _WORD = re.compile(r"[^\s()<>\[\];,]+")
 _ANGLE = re.compile(r"<([^<>]*)>")
 _BRACKET = re.compile(r"\[([^\[\]]*)\]")
-_IDENT = re.compile(r"^ident:", re.IGNORECASE)  # of old Sendmail, before what RFC 1413 found out
+_IDENT = re.compile(r"^ident:", re.IGNORECASE)  # of old Sendmail, before what the ident protocol found out
 _HOST = re.compile(r"(?=[^.]{1,63}\.)[A-Za-z0-9_.-]{1,253}\.[A-Za-z][A-Za-z0-9-]{1,62}\.?")
 _PROTOCOL = re.compile(
     r"(?:local-)?(?:(b?smtp)(?:svc)?|(e?smtp(?:[-/]?tls|sa|s|a)?|lmtp(?:sa|s|a)?|utf8(?:e?smtp|lmtp)(?:sa|s|a)?|https?|imaps?|"
