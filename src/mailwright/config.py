@@ -1,20 +1,24 @@
 """Configuration: one frozen tree, from a TOML file and the environment.
 
 Every setting says what it does, its unit and when to change it; `mailwright config describe` prints them. The environment
-wins over the file: `MAILWRIGHT_SMTP__PORT=2525` is `port` in `[smtp]`. Unknown settings are refused: they are typos.
+wins over the file: `MAILWRIGHT_SMTP__PORT=2525` is `port` in `[smtp]`. Unknown settings are refused: they are typos; so is
+what can't be meant. Names and addresses are kept in the form in which they are compared.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
+
+from mailwright.addresses import host_name, ip_addresses, nameserver, networks
 
 PREFIX = "MAILWRIGHT_"
 MEGABYTE = 1024 * 1024
@@ -27,6 +31,19 @@ def _about(description: str, **bounds: Any) -> Meta:
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
+def _read(section: Struct, name: str, how: Callable[[Any], Any]) -> None:
+    """Put a setting into its one form; the ValueError names it."""
+    try:
+        force_setattr(section, name, how(getattr(section, name)))
+    except ValueError as wrong:
+        raise ValueError(f"{name}: {wrong}") from None
+
+
+def _pair(certificate: str, key: str) -> None:
+    if bool(certificate) != bool(key):
+        raise ValueError("tls_certificate and tls_key go together: one of them is missing")
+
+
 class Server(Struct, frozen=True, forbid_unknown_fields=True):
     """Who this server is."""
 
@@ -34,7 +51,12 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
         str, _about("Our name: in the greeting, in HELO, in MX records. Its A record and its PTR must match.")
     ] = "localhost"
     addresses: Annotated[tuple[str, ...], _about("The public IP addresses that mail leaves from: SPF records name them.")] = ()
-    public_url: Annotated[str, _about("Where the API is reached from outside; empty: http://<api.host>:<api.port>.")] = ""
+    public_url: Annotated[
+        str,
+        _about(
+            "Where the API is reached from outside; empty: http://<api.host>:<api.port>.", pattern=r"^(https?://[\x21-\x7e]+)?$"
+        ),
+    ] = ""
     data: Annotated[str, _about("The folder of the embedded store and of the server's secrets.")] = "var"
     security_contact: Annotated[
         str,
@@ -53,6 +75,11 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     drain_seconds: Annotated[
         int, _about("At the end: how long SMTP clients, requests and deliveries under way may take.", ge=0)
     ] = 10
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a name or an address that is none."""
+        _read(self, "hostname", host_name)
+        _read(self, "addresses", ip_addresses)
 
 
 class Smtp(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +117,10 @@ class Smtp(Struct, frozen=True, forbid_unknown_fields=True):
         int, _about("A message with more Received fields goes round in circles and is refused.", ge=10)
     ] = 30
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for half a pair."""
+        _pair(self.tls_certificate, self.tls_key)
+
 
 class Api(Struct, frozen=True, forbid_unknown_fields=True):
     """REST."""
@@ -104,6 +135,11 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
     metrics_from: Annotated[
         tuple[str, ...], _about("Networks that may read /metrics; peers that a proxy on this host names count as themselves.")
     ] = ("127.0.0.0/8", "::1/128")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for half a pair, and for a network that is none."""
+        _pair(self.tls_certificate, self.tls_key)
+        _read(self, "metrics_from", networks)
 
 
 class Acme(Struct, frozen=True, forbid_unknown_fields=True):
@@ -157,6 +193,11 @@ class Dns(Struct, frozen=True, forbid_unknown_fields=True):
         bool, _about("The resolver validates DNSSEC and only this host can reach it: believe its AD bit.")
     ] = False
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a name server that is none."""
+        for one in self.nameservers:
+            nameserver(one)
+
 
 class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     """Mail going out."""
@@ -183,6 +224,12 @@ class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = ""
     bounce_label: Annotated[str, _about("Bounces come to <label>.<domain>.", pattern=r"^[a-z0-9][a-z0-9-]{0,19}$")] = "bounce"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an address or a network that is none."""
+        if self.source_address:
+            _read(self, "source_address", lambda text: ip_addresses([text])[0])
+        _read(self, "smarthost_networks", networks)
 
 
 class Policy(Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,8 +11,9 @@ import dns.flags
 import dns.message
 import pytest
 
+from mailwright.addresses import nameserver
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, Status, Zone, ask, ask_all, together
-from mailwright.net.resolver import Resolver, ResolverOptions, dns_name, parse_nameserver, system_nameservers
+from mailwright.net.resolver import Resolver, ResolverOptions, dns_name, system_nameservers
 from mailwright.testing.dns import ZoneServer, serve_zone
 
 ZONE = Zone.parse("""
@@ -325,13 +326,13 @@ async def test_s17_a_ring_of_aliases_of_which_each_answer_tells_one_ends(start: 
     ],
 )
 def test_name_servers_are_written_with_or_without_port(text: str, expected: tuple[str, int]) -> None:
-    assert expected == parse_nameserver(text)
+    assert expected == nameserver(text)
 
 
-@pytest.mark.parametrize("text", ["", ":53", "192.0.2.1:x", "192.0.2.1:0", "[::1]:70000"])
+@pytest.mark.parametrize("text", ["", ":53", "dns.example", "192.0.2.1:-1", "192.0.2.1:x", "192.0.2.1:0", "[::1]:70000"])
 def test_what_is_no_name_server_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="name server"):
-        parse_nameserver(text)
+        nameserver(text)
 
 
 def test_there_always_is_a_system_name_server() -> None:

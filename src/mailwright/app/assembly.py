@@ -151,10 +151,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     closing.append(cpu.close)
     resolver = Resolver(resolver_options(config))
     closing.append(resolver.close)
-    try:
-        courier = Courier(courier_options(config), resolver)
-    except ValueError as wrong:
-        raise CannotStart(str(wrong)) from None
+    courier = Courier(courier_options(config), resolver)
     closing.append(courier.close)
     public_url = config.server.public_url or url_of(config, sockets.api)
     smtp_certificate = Certificate(*certificates.of_smtp(config, data))

@@ -15,17 +15,13 @@ def resolver_options(config: Config) -> ResolverOptions:
 
 
 def courier_options(config: Config) -> CourierOptions:
-    """How to send. Raises ValueError for a network that is none."""
-    source, networks = config.delivery.source_address, config.delivery.smarthost_networks
-    try:
-        inside = tuple(ipaddress.ip_network(text) for text in networks)
-    except ValueError as wrong:
-        raise ValueError(f"delivery.smarthost_networks: {wrong}") from None
+    """How to send."""
+    source = config.delivery.source_address
     return CourierOptions(
         hostname=config.server.hostname,
         source_ipv4=source if source and ":" not in source else None,
         source_ipv6=source if ":" in source else None,
         allow_private=config.delivery.allow_private,
-        smarthost_networks=inside,
+        smarthost_networks=tuple(map(ipaddress.ip_network, config.delivery.smarthost_networks)),
         own_addresses=() if config.delivery.allow_private else config.server.addresses,
     )

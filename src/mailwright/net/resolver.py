@@ -26,6 +26,7 @@ import dns.rdatatype
 import dns.resolver
 import idna
 
+from mailwright.addresses import nameserver
 from mailwright.mail.questions import Answer, Asks, Question, RecordType, Status
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class Resolver:
     def __init__(self, options: ResolverOptions = ResolverOptions(), *, now: Callable[[], float] = time.monotonic) -> None:
         self._options = options
         self._now = now
-        self._servers = tuple(map(parse_nameserver, options.nameservers)) or system_nameservers()
+        self._servers = tuple(map(nameserver, options.nameservers)) or system_nameservers()
         self._cache: dict[Question, tuple[Answer, float]] = {}
         self._under_way: dict[Question, asyncio.Task[Answer]] = {}
         self._sockets = asyncio.Semaphore(options.sockets)
@@ -338,20 +339,6 @@ def present(rdata: dns.rdata.Rdata) -> str:
 
 def _present_name(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True).lower()
-
-
-def parse_nameserver(text: str) -> tuple[str, int]:
-    """`address`, `address:port` or `[v6]:port` as address and port. Raises ValueError."""
-    if text.startswith("["):
-        address, _, port = text[1:].partition("]")
-        port = port.removeprefix(":")
-    elif text.count(":") == 1:
-        address, _, port = text.partition(":")
-    else:
-        address, port = text, ""
-    if not (address and (port == "" or (port.isdecimal() and 0 < int(port) < 65536))):
-        raise ValueError(f"not a name server address: {text!r}")
-    return address, int(port or 53)
 
 
 def system_nameservers() -> tuple[tuple[str, int], ...]:
