@@ -59,6 +59,18 @@ def test_a_bounce_in_no_standard_form_is_understood(internet, words, status, sup
     assert (status, suppressed) == (sent.status, listed(internet))
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "enhanced"),
+    [("Remote host said: 550 5.1.1 User unknown", 550, "5.1.1"), ("There is no such user here.", None, None)],
+)
+def test_a_bounce_shows_the_reply_that_it_quotes_and_not_that_of_the_delivery(internet, words, code, enhanced):
+    sent, _, letter = delivered(internet)
+    assert 250 == sent.recipients[BOB].code
+    internet.inject(WORDS.format(words).encode(), to=letter.mail_from)
+    row, event = sent.recipients[BOB], internet.events("message.bounced")[0]
+    assert ((code, enhanced), (code, enhanced)) == ((row.code, row.enhanced), (event.data["code"], event.data["enhanced"]))
+
+
 def test_a_bounce_is_told_with_its_class_and_remedy(internet):
     sent, bob, _ = delivered(internet)
     bob.bounce(sent, "5.2.2")

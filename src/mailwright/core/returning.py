@@ -82,7 +82,9 @@ async def _bounced(tx: Tx, ports: Ports, row: Delivery, report: Dsn) -> None:
     now = ports.clock.now()
     text = (told.diagnostic or "the receiver returned the message")[:KEPT]
     enhanced = str(told.cause) if told.cause else None
-    bounced = replace(row, status=MessageStatus.BOUNCED, enhanced=enhanced or row.enhanced, text=text, at=now)
+    # What the receiver said when it took the message counts no more; a report may quote the reply of whoever refused it later.
+    code = told.reply.code
+    bounced = replace(row, status=MessageStatus.BOUNCED, code=code, enhanced=enhanced, text=text, at=now)
     await tx.queue.put(bounced)
     await queueing.show_worst(tx, row.tenant_id, row.message_id)
     message = await tx.messages.get(row.tenant_id, row.message_id)
@@ -90,7 +92,7 @@ async def _bounced(tx: Tx, ports: Ports, row: Delivery, report: Dsn) -> None:
         "message_id": row.message_id,
         "thread_id": message.thread_id if message else None,
         "recipient": row.recipient,
-        "code": None,
+        "code": code,
         "enhanced": enhanced,
         "text": text,
         "returned": True,
