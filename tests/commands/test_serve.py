@@ -114,6 +114,18 @@ def test_files_that_can_not_be_used_are_named_at_the_start(servers, tmp_path: Pa
         started(servers, tmp_path / "s", smtp={"tls_certificate": str(cert), "tls_key": str(tmp_path / "none.pem")})
 
 
+# --- whatever is left of the disk -----------------------------------------------------------------------------------------
+
+
+def test_a_server_short_of_disk_starts_and_is_read(servers, tmp_path: Path):
+    server = started(servers, tmp_path, limits={"free_disk_mb": 10**9})
+    assert [] == server.api().get("/v1/messages")["items"]
+    assert 503 == httpx2.get(f"{server.api_url}/readyz").status_code
+    refused = server.api().ask("POST", "/v1/domains", json={"domain": "agents.example"})
+    assert (503, "storage_busy") == (refused.status_code, refused.json()["error"]["code"])
+    assert 0 == server.stop()
+
+
 # --- whoever we are -----------------------------------------------------------------------------------------------------
 
 

@@ -138,14 +138,21 @@ async def start(config: Config, sockets: Sockets | None = None, nursery: Nursery
             waiting = close()
             if asyncio.iscoroutine(waiting):
                 await waiting
-        raise CannotStart(str(wrong)) from wrong
+        raise CannotStart(_why(config, wrong)) from wrong
+
+
+def _why(config: Config, wrong: Exception) -> str:
+    if not isinstance(wrong, StorageBusy):
+        return str(wrong)
+    return f"nothing can be written in {config.server.data} ({wrong.details['reason']}): `mailwright doctor` looks at it"
 
 
 async def _assembled(config: Config, closing: list[Callable[[], object]], sockets: Sockets, nursery: Nursery) -> Running:
     data = Path(config.server.data)  # made, durably, with its store
     if (data / "restoring").exists():
         raise CannotStart(f"{data} was not restored to the end: run `mailwright restore` again")
-    store = await open_store(data, StoreOptions(free_space=config.limits.free_disk_mb * MEGABYTE))
+    # What a start writes is little, and may take of what is kept free: else nobody could read any more.
+    store = await open_store(data, StoreOptions(free_space=0))
     closing.append(store.close)
     cpu = Threads()
     closing.append(cpu.close)
@@ -169,6 +176,7 @@ async def _assembled(config: Config, closing: list[Callable[[], object]], socket
     await store.write(lambda tx: delivery.close_abandoned(tx, ports))
     passes(Point.START_RELEASED)
     operator_key = await _first_key(ports, data)
+    store.keep_free(config.limits.free_disk_mb * MEGABYTE)
     registry = CollectorRegistry()
     gauges, census = Gauges(registry), Census(data)
     registry.register(StoreCollector(lambda: store.counters))

@@ -59,6 +59,15 @@ async def test_with_too_little_free_space_nothing_is_accepted(tmp_path: Path) ->
         assert set() == await there(store)
 
 
+async def test_what_is_kept_free_may_be_said_later(tmp_path: Path) -> None:
+    async with await open_store(tmp_path, Options(free_space=0)) as store:
+        await adding(store, "agents", AGENT)
+        store.keep_free(1 << 60)
+        with pytest.raises(StorageBusy):
+            await adding(store, "agents", AGENTS[-1])
+        assert 1 == len(await there(store))
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of four megabytes; skipped where none can be mounted."""

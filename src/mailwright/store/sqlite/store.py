@@ -120,6 +120,10 @@ class SqliteStore:
         self._closed = False
         self.blobs = StoredBlobs(self._reader, self._folder, self._files)
 
+    def keep_free(self, octets: int) -> None:
+        """From now on refuse whatever would be written with less than that left on the disk."""
+        self._writer.keep_free(octets)
+
     async def write(self, script: Script[T]) -> T:
         """Run the script in one transaction; durable when this returns (I1). Raises StorageBusy."""
         result: T = await self._writer.submit(script)

@@ -105,6 +105,7 @@ class Writer:
         self._running = False
         self._closed = False
         self._idle: asyncio.Future[None] | None = None
+        self._free_space = options.free_space
         self._space_checked = 0.0
         self._space_low = False
         self._locked_since: float | None = None
@@ -126,6 +127,10 @@ class Writer:
             self._running = True
             self._loop.call_soon(self._group)
         return caller
+
+    def keep_free(self, octets: int) -> None:
+        """From now on refuse whatever would be written with less than that left on the disk."""
+        self._free_space, self._space_checked = octets, 0.0
 
     async def close(self) -> None:
         """Finish what is queued, refuse what comes, and close."""
@@ -168,7 +173,7 @@ class Writer:
         if now - self._space_checked >= SPACE_CHECKED:
             self._space_checked = now
             disk = os.statvfs(self._path.parent)
-            self._space_low = disk.f_bavail * disk.f_frsize < self._options.free_space
+            self._space_low = disk.f_bavail * disk.f_frsize < self._free_space
         if self._space_low:
             raise apsw.FullError("too little free space is left on the disk")
 
