@@ -35,6 +35,7 @@ from mailwright.faces.smtp.translation import address_of, reply_to
 from mailwright.wire.smtp_paths import Path
 from mailwright.wire.smtp_server import Options
 
+LINE = b"x" * 70 + b"\r\n"
 ENVELOPE = "MAIL FROM:<ada@there.example>\r\nRCPT TO:<bob@here.example>\r\n"
 HOST = "127.0.0.1"
 
@@ -768,6 +769,40 @@ async def test_closing_does_not_wait_for_a_client_that_is_deaf():
         await asyncio.wait_for(server.close(grace=0.1), 5)
         assert 0 == server.connections
         deaf.close()
+
+
+@pytest.mark.parametrize(
+    ("defect", "reply"), [(b"bare\nLF\r\n", "521 5.5.2"), (b"NUL\0\r\n", "521 5.5.2"), (LINE * 32_000, "552 5.3.4")]
+)
+async def test_a_client_in_the_middle_of_a_message_can_say_all_of_it_and_is_told(defect: bytes, reply: str):
+    async with serving(Desk()) as server, client(server) as one:
+        await one.codes(ENVELOPE + "DATA\r\n", 3)
+        one.say(defect)
+        for _ in range(30):  # as octets come over a line: not all at once
+            one.say(LINE * 1_000)
+            await one.writer.drain()
+            await asyncio.sleep(0.005)
+        one.writer.write_eof()
+        assert (await one.reply()).startswith(reply)
+        assert b"" == await asyncio.wait_for(one.reader.read(), 5)  # the end, and no reset
+
+
+async def test_whoever_talks_on_and_on_is_cut_off():
+    options = replace(PLAIN, timing=replace(QUICK, linger=0.2))
+    async with serving(Desk(), options) as server, client(server) as one:
+        await one.codes(ENVELOPE + "DATA\r\n", 3)
+        one.say(b"bare\nLF\r\n")
+        talking = asyncio.ensure_future(_talk(one))
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(talking, 5)
+        assert 0 == server.connections
+
+
+async def _talk(one: Client) -> None:
+    while True:
+        one.say(LINE)
+        await one.writer.drain()
+        await asyncio.sleep(0.005)
 
 
 async def test_a_bug_ends_its_connection_and_no_other():

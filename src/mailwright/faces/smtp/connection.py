@@ -19,12 +19,13 @@ from mailwright.faces.smtp.conversation import Conversation, Tarpit
 from mailwright.faces.smtp.doors import Door, plain_address
 from mailwright.faces.smtp.metrics import Metrics
 from mailwright.faces.smtp.translation import BUG, SHUTTING_DOWN, TIMEOUT, Reception
-from mailwright.wire.smtp_server import Event, Options, Reply, Session, StartTls, State
+from mailwright.wire.smtp_server import Event, Options, Reply, Session, StartTls, State, Why
 
 log = structlog.get_logger("mailwright.smtp")
 
 BACKLOG = 64 * 1024  # octets that may wait while something is decided; then reading stops
 _CONTENT = frozenset([State.DATA, State.CHUNK])
+_MID_MESSAGE = frozenset([Why.SMUGGLING, Why.TOO_BIG])  # ends for which no client waits: it is talking
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Timing:
     block: float = 180.0  # for the next block of a message
     rate: float = 500.0  # octets a second; a message that comes slower runs out of time
     handshake: float = 30.0
-    linger: float = 10.0  # for the last reply to be taken
+    linger: float = 10.0  # for the last reply to be taken, and for a client that talks on to come to its end
     greeting: float = 0.0  # before 220: who talks meanwhile is sent away (S4)
 
 
@@ -68,7 +69,7 @@ class Connection(asyncio.Protocol):
         self._shared = shared
         self._ip = ip
         self._loop = asyncio.get_running_loop()
-        self._admitted = self._eof = self._stuffed = False
+        self._admitted = self._eof = self._stuffed = self._said_all = False
         self._deadline = self._alarm = 0.0  # when time is up, and when we look whether it is: never later
         self._early: bytearray | None = None  # what came over TLS before the handshake was reported
         self.task: asyncio.Task[None] | None = None
@@ -103,6 +104,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pump, or let it wait while something is decided."""
         session = self._session
+        if self._said_all:
+            return
         if self._early is not None:
             self._early += data
             return
@@ -231,9 +234,22 @@ class Connection(asyncio.Protocol):
             self._transport.write(output)
             self._set_deadline(self._loop.time() + (timing.block if state in _CONTENT else timing.command))
         if self._session.closed:
-            self._timer.cancel()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close, in `linger` at the latest. Whoever is in the middle of a message is listened to until it has said all.
+
+        Octets that nobody reads would make the system reset the connection, and most clients then don't
+        see the reply: they would take a no for trouble on the line, and come again with the same message for days.
+        """
+        self._timer.cancel()
+        if self._session.why in _MID_MESSAGE and self._transport.can_write_eof() and not self._said_all:
+            self._said_all = True
+            self._transport.write_eof()
+            self._read_on()
+        else:
             self._transport.close()
-            self._timer = self._loop.call_later(self._shared.timing.linger, self._transport.abort)
+        self._timer = self._loop.call_later(self._shared.timing.linger, self._transport.abort)
 
     def _read_on(self) -> None:
         if not (self._stuffed or self.task or self._transport.is_closing() or self._transport.is_reading()):

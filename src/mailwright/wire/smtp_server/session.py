@@ -47,6 +47,7 @@ class Session:
 
     def __init__(self, options: Options, *, tls: bool = False) -> None:
         self.options = options
+        self.why: Why | None = None  # it is over; None while it is not
         self._facts = Facts(tls)
         self._input = LineBuffer()
         self._output: list[bytes] = []
@@ -441,6 +442,7 @@ class Session:
 
     def _end(self, why: Why) -> None:
         self._facts.state = State.CLOSED
+        self.why = why
         self._then = None
         self._input.clear()
         self._ready.clear()
