@@ -16,6 +16,7 @@ import pytest
 import trustme
 import uvloop
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from mailwright.core import errors
 from mailwright.core.receiving import Peer, Receipt, Recipient
@@ -581,6 +582,21 @@ async def test_s12_a_huge_message_is_refused_and_the_server_goes_on():
         assert (await one.ask((b"x" * 70 + b"\r\n") * 2000 + b".\r\n")).startswith("552 5.3.4")
         assert (await one.ask("NOOP\r\n")).startswith("250")
     assert max(spool.size for spool in desk.spools) <= 100_000
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "reply"),
+    [(b"x" * 3_000, "unusable_message", "554"), (LINE * 2_000, "too_large", "552")],
+)
+async def test_a_message_that_is_refused_for_its_form_is_logged_and_counted(content: bytes, code: str, reply: str):
+    registry = CollectorRegistry()
+    options = replace(PLAIN, protocol=replace(PLAIN.protocol, max_size=100_000), metrics=metrics(registry))
+    with capture_logs() as logged:
+        async with serving(Desk(), options) as server, client(server) as one:
+            await one.codes(ENVELOPE + "DATA\r\n", 3)
+            assert (await one.ask(content + b"\r\n.\r\n")).startswith(reply)
+    assert [("smtp.refused", code)] == [(line["event"], line["code"]) for line in logged]
+    assert 1 == registry.get_sample_value("mailwright_smtp_refused_total", {"code": reply})
 
 
 async def test_s20_guessing_names_gets_slow():

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from mailwright.core.errors import Refusal
+from mailwright.core.errors import BodyTooLarge, Refusal, StorageBusy, UnusableMessage
 from mailwright.core.ports import Spool
 from mailwright.core.receiving import Peer, Recipient
 from mailwright.core.sending import IN_MEMORY
@@ -49,6 +49,7 @@ from mailwright.wire.smtp_server import (
 log = structlog.get_logger("mailwright.smtp")
 
 BLOCK = 16 * 1024  # octets of a large message that are worth a thread's while
+_WHY = {DISK_FULL.code: StorageBusy.code, 552: BodyTooLarge.code}  # of what is refused before its end
 _SUSPICIOUS = frozenset([Why.SMUGGLING, Why.OUT_OF_STEP, Why.NOT_SMTP])
 
 
@@ -93,7 +94,10 @@ class Conversation:
                 return self._on_message(size)
             case Hello():
                 self._hello = event
-            case Reset() | MessageAborted():
+            case MessageAborted():
+                self._note_refused()
+                self.drop_message()
+            case Reset():
                 self.drop_message()
             case Auth() | AuthResponse():
                 self.session.refuse(NO_LOGIN)
@@ -211,9 +215,25 @@ class Conversation:
 
     # --- small parts ------------------------------------------------------------
 
-    def _refuse(self, reply: Reply) -> None:
+    def _note_refused(self) -> None:
+        """The session will refuse the message at its end."""
+        reply, spool = self.session.verdict, self._spool
+        if reply is not None:
+            log.info(
+                "smtp.refused",
+                ip=self.ip,
+                code=_WHY.get(reply.code, UnusableMessage.code),
+                reason=reply.text,
+                size=spool.size if spool else 0,
+            )
+            self._count(reply)
+
+    def _count(self, reply: Reply) -> None:
         if self.metrics:
             self.metrics.refused.labels(str(reply.code)).inc()
+
+    def _refuse(self, reply: Reply) -> None:
+        self._count(reply)
         if not self.session.closed:
             self.session.refuse(reply)
 

@@ -83,6 +83,11 @@ class Session:
         return self._facts.state is State.CLOSED
 
     @property
+    def verdict(self) -> Reply | None:
+        """With what the message that is coming in will be refused; None while all is well."""
+        return self._incoming.verdict if self._incoming is not None else None
+
+    @property
     def held(self) -> int:
         """Octets received and not looked at yet."""
         return len(self._input)
