@@ -32,7 +32,7 @@ from mailwright.faces.smtp import (
     metrics,
     serve,
 )
-from mailwright.faces.smtp.translation import address_of, reply_to
+from mailwright.faces.smtp.translation import address_of, addresses_of, reply_to
 from mailwright.wire.smtp_paths import Path
 from mailwright.wire.smtp_server import Options
 
@@ -597,6 +597,20 @@ async def test_a_message_that_is_refused_for_its_form_is_logged_and_counted(cont
             assert (await one.ask(content + b"\r\n.\r\n")).startswith(reply)
     assert [("smtp.refused", code)] == [(line["event"], line["code"]) for line in logged]
     assert 1 == registry.get_sample_value("mailwright_smtp_refused_total", {"code": reply})
+
+
+@pytest.mark.parametrize(
+    ("path", "addresses"),
+    [
+        (Path("postmaster", ""), ["postmaster@mx.here.example", "postmaster@here.example"]),
+        (Path("Postmaster", "MX.here.example"), ["Postmaster@mx.here.example", "Postmaster@here.example"]),
+        (Path("abuse", "mx.here.example"), ["abuse@mx.here.example", "abuse@here.example"]),
+        (Path("ada", "mx.here.example"), ["ada@mx.here.example"]),
+        (Path("postmaster", "there.example"), ["postmaster@there.example"]),
+    ],
+)
+def test_who_writes_to_the_postmaster_of_our_name_is_heard(path: Path, addresses: list[str]):
+    assert addresses == addresses_of(path, "mx.here.example")
 
 
 async def test_s20_guessing_names_gets_slow():

@@ -107,9 +107,11 @@ def address_of(path: Path) -> str:
 
 def addresses_of(path: Path, hostname: str) -> list[str]:
     """The addresses that a forward path may stand for, in the order in which to try them."""
-    if path.domain:
+    role = path.local_part.lower() in ("postmaster", "abuse") and path.domain.lower() == hostname.lower()
+    if path.domain and not role:
         return [address_of(path)]
-    # RFC 5321 §4.5.1: <postmaster> without a domain is this server's; its domain is that of its name, or the one above.
+    # RFC 5321 §4.5.1: <postmaster> without a domain is this server's; its domain is that of its name, or the one above. Who
+    # knows no more of us than our name writes to postmaster, or abuse, at that.
     above = hostname.partition(".")[2]
     return [f"{path.local_part}@{domain}" for domain in (hostname, above) if domain]
 
