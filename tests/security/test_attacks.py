@@ -105,7 +105,8 @@ def test_s23_what_an_envelope_holds_is_text_and_nothing_else(world: World) -> No
     assert len(after) > before
     assert "' OR 1=1; $(id) {{7*7}} %n" == after[0]["subject"]
     for query in ("' OR '1'='1", '"', "a*) OR (b", "NEAR(", "col:x", "-a", "%", "{7*7}"):
-        assert 200 == world.api.ask("GET", "/v1/messages", params={"q": query}).status_code
+        word = any(one.isalnum() for one in query)
+        assert (200 if word else 422) == world.api.ask("GET", "/v1/messages", params={"q": query}).status_code
     assert not any(Path(place, "pwned").exists() for place in (world.server.folder, world.server.data, Path.cwd(), Path("/")))
 
 
