@@ -354,10 +354,10 @@ def test_a_removed_mailbox_sends_nothing_by_a_late_approval(internet):
     sent = held(internet)
     box, operator = internet.agent("ada").mailbox_id, internet.home.operator
     internet.write(lambda tx: mailboxes.remove(tx, internet.ports, operator, box))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotPending):
         internet.approver().approve(sent)
     assert [] == bob.inbox()
-    internet.pass_time(hours=72)
+    internet.pass_time(minutes=2)
     assert MessageStatus.EXPIRED is sent.status
 
 

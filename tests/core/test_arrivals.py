@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mailwright.core import mailboxes
-from mailwright.core.errors import MissingPermission, NotFound
+from mailwright.core.errors import MissingPermission, NotPending
 from mailwright.core.examining import EVENT_TEXT
-from mailwright.core.model import ApprovalStatus, MessageStatus
+from mailwright.core.model import MessageStatus
 from mailwright.testing import Approver
 
 BOB = "bob@there.example"
@@ -150,9 +150,10 @@ def test_what_came_for_a_mailbox_that_was_removed_can_not_be_released(internet):
     (question,) = internet.approver().pending()
     operator = internet.home.operator
     internet.write(lambda tx: mailboxes.remove(tx, internet.ports, operator, ada.mailbox_id))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotPending):
         internet.approver().approve(question)
-    assert ApprovalStatus.PENDING is internet.approver().pending()[0].status
+    internet.pass_time(minutes=2)
+    assert [] == internet.approver().pending()
 
 
 def test_what_is_released_is_there_though_its_conversation_is_gone(internet):

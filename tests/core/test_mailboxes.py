@@ -9,6 +9,7 @@ from mailwright.core.accounts import ROLES
 from mailwright.core.errors import AgentPaused, AlreadyExists, InvalidInput, MissingPermission, NotFound
 from mailwright.core.mailboxes import MailboxChange, NewMailbox
 from mailwright.core.model import Active, Caller, OversightMode, Role
+from mailwright.core.sending import Wanted
 
 GATED, MONITORED, AUTONOMOUS = OversightMode.GATED_SEND, OversightMode.MONITORED, OversightMode.AUTONOMOUS
 
@@ -207,6 +208,23 @@ def test_mail_to_a_removed_mailbox_is_refused_and_what_it_had_stays_readable(int
         ada.read(mail)
     with pytest.raises(NotFound):
         remove(internet, ada.mailbox_id)
+
+
+def test_what_waits_of_a_removed_mailbox_ends_at_once_and_is_told(internet):
+    bob = internet.person("bob@there.example")
+    ada, eve = internet.agent("ada"), internet.agent("eve", mode="gated_send")
+    scheduled = ada.submit(Wanted(to=("bob@there.example",), text="?", send_at=internet.clock.now() + 86_400_000))
+    held = eve.send(to="bob@there.example", subject="Tea!")
+    kept = internet.agent("dan", mode="gated_send").send(to="bob@there.example", subject="Tea.")
+    remove(internet, ada.mailbox_id)
+    remove(internet, eve.mailbox_id)
+    internet.pass_time(minutes=2)
+    assert ("cancelled", "expired", "held") == (scheduled.status, held.status, kept.status)
+    told = internet.events("message.cancelled", "approval.expired")
+    assert {("message.cancelled", ada.mailbox_id), ("approval.expired", eve.mailbox_id)} == {
+        (event.type, event.mailbox_id) for event in told
+    }
+    assert [] == bob.inbox()
 
 
 def test_a_removed_address_may_be_given_again_without_its_old_mail(internet):

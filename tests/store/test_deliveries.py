@@ -199,6 +199,19 @@ async def test_once_the_clock_was_set_back_all_is_due_that_waits_but_what_is_tak
     assert 0 == await store.write(lambda tx: tx.queue.catch_up(START - 3_600_000))
 
 
+async def test_what_waits_of_one_mailbox_is_due_at_once_scheduled_or_not_but_for_what_is_taken(store: Store) -> None:
+    first, *others = numbered(DELIVERY, 4)
+    await queued(store, first)
+    await claimed(store)
+    states = (MessageStatus.QUEUED, MessageStatus.SCHEDULED, MessageStatus.CANCELLED)
+    await queued(store, *(replace(row, status=status, due_at=START + 9) for row, status in zip(others, states, strict=True)))
+    for tenant_id, mailbox_id in ((THEIRS, DELIVERY.mailbox_id), (OURS, "mbx_other")):
+        await store.write(lambda tx, ids=(tenant_id, mailbox_id): tx.queue.hurry(*ids, START))  # type: ignore[misc]
+    assert [] == await claimed(store)
+    await store.write(lambda tx: tx.queue.hurry(OURS, DELIVERY.mailbox_id, START))
+    assert ["2", "3"] == ids(await claimed(store))
+
+
 async def test_attempts_are_kept_and_an_open_one_tells_of_a_dead_worker(store: Store) -> None:
     await queued(store, DELIVERY)
     first, second, other = numbered(ATTEMPT, 3, number=lambda n: n)

@@ -201,6 +201,14 @@ async def test_approvals_that_nobody_answered_in_time_are_found_the_longest_over
     assert ["4"] == ids(await asking(store, lambda tx: tx.approvals.overdue(START + 99, 1)))
 
 
+async def test_the_open_questions_of_one_mailbox_lapse(store: Store) -> None:
+    rows = numbered(APPROVAL, 3, mailbox_id=lambda n: f"mbx_{n % 2}", expires_at=lambda n: START + 100)
+    await adding(store, "approvals", *rows, replace(rows[0], id="apr_9", tenant_id=THEIRS))
+    await adding(store, "approvals", replace(rows[0], id="apr_8", status=ApprovalStatus.APPROVED))
+    await store.write(lambda tx: tx.approvals.lapse(OURS, "mbx_1", START))
+    assert ["1", "3"] == sorted(ids(await asking(store, lambda tx: tx.approvals.overdue(START, 9))))
+
+
 # --- nonces -------------------------------------------------------------------------------------------------------------
 
 

@@ -202,6 +202,7 @@ def test_every_statement_fits_the_schema_and_walks_along_an_index(database: apsw
         ("deliveries", "latest", "deliveries_due"),
         ("attempts", "open", "attempts_open"),
         ("attempts", "abandoned", "attempts_open"),
+        ("deliveries", "hurry", "deliveries_due"),
         ("approvals", "overdue", "approvals_overdue"),
         ("approvals", "page_of_status", "approvals_by_status"),
         ("events", "after", "events_of_tenant"),

@@ -74,6 +74,7 @@ async def _fill(folder: Path) -> None:
         await tx.reports.add(example.REPORT)
         await tx.queue.add([example.DELIVERY])
         await tx.queue.claim(START, START, 1, ())
+        await tx.queue.add([replace(example.DELIVERY, id="dlv_2")])
         await tx.queue.start_attempts([example.ATTEMPT])
         await tx.events.append(example.EVENT)
         await tx.webhooks.add_deliveries([example.WEBHOOK_DELIVERY])

@@ -163,7 +163,12 @@ async def change(tx: Tx, ports: Ports, caller: Caller, mailbox_id: str, wanted: 
 
 
 async def remove(tx: Tx, ports: Ports, caller: Caller, mailbox_id: str) -> None:
-    """Take an address away. Its messages stay readable for auditors; mail to it is refused from now on."""
-    mailbox = await mailbox_of(tx, caller, mailbox_id)
+    """Take an address away. Its messages stay readable for auditors; mail to it is refused from now on.
+
+    What waits of it ends at once, and is told as any end: whoever claims a delivery finds no mailbox, and questions expire.
+    """
+    mailbox, now = await mailbox_of(tx, caller, mailbox_id), ports.clock.now()
     await tx.mailboxes.remove(caller.tenant_id, mailbox.id)
+    await tx.queue.hurry(caller.tenant_id, mailbox.id, now)
+    await tx.approvals.lapse(caller.tenant_id, mailbox.id, now)
     await audit.record(tx, ports, caller, "mailbox.removed", mailbox.id, of=mailbox)

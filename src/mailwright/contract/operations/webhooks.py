@@ -112,9 +112,9 @@ ROWS: tuple[Operation[Any, Any], ...] = (
         tool="create_webhook",
         command="webhooks create",
         examples=(Example("New mail", {"url": "https://app.example.com/hooks", "events": ["message.received"]}),),
-        notes="Signed as Standard Webhooks 1.0 says; the secret is in this answer, and in that to a repetition of it (by "
-        "`client_id` or `Idempotency-Key`), and nowhere else. What is not answered with 2xx is posted again "
-        "after 1 and 5 minutes, 15, 1 h, 4 h, 8 h and 16 h; then the webhook is disabled, and an event says so.",
+        notes="Signed as Standard Webhooks 1.0 says; the secret is in this answer, and in that to a repetition of the "
+        "same request, and nowhere else. What is not answered with 2xx is posted again after 1 and 5 minutes, 15, 1 h, 4 h, "
+        "8 h and 16 h; then the webhook is disabled, and an event says so.",
     ),
     Operation(
         name="webhooks.list",

@@ -96,6 +96,9 @@ class Queue(Protocol):
     async def catch_up(self, now: int) -> int:
         """Make due now what waits, but for what is claimed or scheduled: the clock was set back. How many."""
 
+    async def hurry(self, tenant_id: str, mailbox_id: str, now: int) -> None:
+        """Make due now what waits of a mailbox, scheduled or not, but for what is claimed."""
+
     async def start_attempts(self, rows: Sequence[Attempt]) -> None: ...
     async def finish_attempt(self, row: Attempt) -> None: ...
     async def open_attempt(self, delivery_id: str) -> Attempt | None:
@@ -115,3 +118,6 @@ class Approvals(Table[Approval], Protocol):
 
     async def overdue(self, now: int, limit: int) -> list[Approval]:
         """Pending ones of all tenants that expired, the longest over first."""
+
+    async def lapse(self, tenant_id: str, mailbox_id: str, now: int) -> None:
+        """Let the pending ones of a mailbox expire now."""

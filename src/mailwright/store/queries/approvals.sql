@@ -34,3 +34,7 @@ ORDER BY seq LIMIT :limit;
 -- overdue(now, limit)
 -- Questions of all tenants that nobody answered in time.
 SELECT {columns} FROM approvals WHERE status = 'pending' AND expires_at <= :now ORDER BY expires_at, seq LIMIT :limit;
+
+-- lapse(tenant_id, mailbox_id, now)
+-- The time of a mailbox's open questions is over.
+UPDATE approvals SET expires_at = :now WHERE tenant_id = :tenant_id AND status = 'pending' AND mailbox_id = :mailbox_id;

@@ -76,6 +76,11 @@ SELECT max(coalesce(at, created_at)) FROM deliveries WHERE {open} AND due_at > :
 -- What waits, of any tenant, is due now, but for what is taken or was scheduled by somebody: the clock was set back.
 UPDATE deliveries SET due_at = :now WHERE {open} AND status <> 'scheduled' AND leased = 0 AND due_at > :now;
 
+-- hurry(tenant_id, mailbox_id, now)
+-- What waits of a mailbox is due now, also what was scheduled.
+UPDATE deliveries SET due_at = :now
+WHERE {open} AND leased = 0 AND due_at > :now AND tenant_id = :tenant_id AND mailbox_id = :mailbox_id;
+
 -- release(now)
 -- Every row that is taken, of any tenant, is due now: whoever took it died with the server that ran before.
 UPDATE deliveries SET due_at = :now, leased = 0 WHERE leased = 1;

@@ -33,3 +33,7 @@ class Approvals(Rows[Approval]):
     async def overdue(self, now: int, limit: int) -> list[Approval]:
         """Pending ones of all tenants whose time is over, the longest over first."""
         return await self._all("overdue", now, limit)
+
+    async def lapse(self, tenant_id: str, mailbox_id: str, now: int) -> None:
+        """The time of a mailbox's open questions is over."""
+        await self._db.run(_SQL["lapse"], (tenant_id, mailbox_id, now))

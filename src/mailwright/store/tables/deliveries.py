@@ -113,6 +113,11 @@ class Deliveries:
         self._db.notes.topics.add(Topic.QUEUE)
         return await self._db.run(_SQL["catch_up"], (now,))
 
+    async def hurry(self, tenant_id: str, mailbox_id: str, now: int) -> None:
+        """Make due now what waits of a mailbox, also what was scheduled."""
+        self._db.notes.topics.add(Topic.QUEUE)
+        await self._db.run(_SQL["hurry"], (tenant_id, mailbox_id, now))
+
     async def start_attempts(self, rows: Sequence[Attempt]) -> None:
         """Note that tries begin."""
         await self._db.many(_ATTEMPTS["add"], [ATTEMPT.encode(row) for row in rows])

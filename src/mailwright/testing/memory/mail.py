@@ -177,6 +177,12 @@ class Approvals(Table[Approval]):
         found = [row for row in self.rows if row.status is ApprovalStatus.PENDING and row.expires_at <= now]
         return sorted(found, key=lambda row: row.expires_at)[:limit]
 
+    async def lapse(self, tenant_id: str, mailbox_id: str, now: int) -> None:
+        """The time of a mailbox's open questions is over."""
+        for row in self.rows:
+            if (row.tenant_id, row.mailbox_id, row.status) == (tenant_id, mailbox_id, ApprovalStatus.PENDING):
+                await self.put(replace(row, expires_at=now))
+
 
 class Suppressions(Table[Suppression]):
     """`core.ports.Suppressions`."""

@@ -146,6 +146,14 @@ class Queue:
             self._rows.set(row.id, replace(row, due_at=now))
         return len(waiting)
 
+    async def hurry(self, tenant_id: str, mailbox_id: str, now: int) -> None:
+        """Make due now what waits of a mailbox, also what was scheduled."""
+        self._journal.topics.add(Topic.QUEUE)
+        own = [row for row in self._rows if (row.tenant_id, row.mailbox_id) == (tenant_id, mailbox_id) and row.status in OPEN]
+        for row in own:
+            if not self._leased.get(row.id) and row.due_at > now:
+                self._rows.set(row.id, replace(row, due_at=now))
+
     async def start_attempts(self, rows: Sequence[Attempt]) -> None:
         """Note that tries begin."""
         for row in rows:
