@@ -96,7 +96,7 @@ def test_what_was_scheduled_before_the_oversight_was_tightened_waits(internet, m
     bob, ada = internet.person(BOB), internet.agent("ada")
     sent = send(internet, send_at=internet.clock.now() + HOUR)
     ada.set_mode(mode)
-    internet.pass_time(days=2)
+    internet.pass_time(hours=2)
     assert ([], MessageStatus.SCHEDULED, []) == (bob.inbox(), sent.status, sent.attempts)
     ada.set_mode("autonomous")
     internet.pass_time(hours=1)
