@@ -22,7 +22,7 @@ test: $(VENV)/.ready  ## every test; real peers are installed where that is poss
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 unit: $(VENV)/.ready  ## the unit tests alone: seconds; without property tests and foreign data
-	@$(BIN)/python -m pytest -p no:schemathesis -p no:anyio -p no:logging \
+	@$(BIN)/python -m pytest -p no:schemathesis -p no:anyio -p no:logging -p no:xdist -p no:cacheprovider \
 		-m "not peers and not slow and not whole and not corpora and not hypothesis" \
 		tests/contract tests/core tests/mail tests/mailauth tests/wire $(ARGS)
 
