@@ -238,6 +238,7 @@ def test_the_same_client_id_gives_the_same_domain(internet):
     assert first == add(internet, NewDomain("other.example", KEYS, client_id="c1"))
 
 
+@pytest.mark.slow
 def test_keys_are_made_of_both_kinds_and_can_sign(internet):
     made = internet.do(domains.make_keys(internet.ports, "there.example"))
     assert ["rsa-sha256", "ed25519-sha256"] == [key.algorithm for key in made]
@@ -246,6 +247,7 @@ def test_keys_are_made_of_both_kinds_and_can_sign(internet):
     assert 2048 == loaded[0].key.key_size
 
 
+@pytest.mark.slow
 def test_selectors_of_domains_that_are_made_one_after_the_other_have_little_in_common(internet):
     """Ids come in blocks that begin alike."""
     ports = replace(internet.ports, ids=RandomIds())

@@ -70,6 +70,7 @@ def test_s19_programs_take_five_turns_an_hour(internet, bob):
     assert "queued" == ada.reply(ada.inbox()[-1], "Later.").status
 
 
+@pytest.mark.slow
 def test_s19_a_program_that_hides_what_it_is_has_a_pace_too(internet, bob):
     said, refusal = answers(internet, internet.agent("ada"), bob, automatic=False, minutes=1)
     assert (20, "rate_limited") == (said, refusal.code)
