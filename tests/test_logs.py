@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
 
@@ -51,3 +53,16 @@ def test_what_libraries_say_is_a_line_like_any_other() -> None:
     told = json.loads(lines(True)[-1])
     assert ("library", "asyncio", "error") == (told["event"], told["logger"], told["level"])
     assert told["said"].startswith("Task exception was never retrieved")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_line_is_written_at_once_so_that_no_other_process_writes_into_it(unbuffered: str) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # where each write stays what it was
+    ours.setblocking(False)
+    with ours, theirs:
+        command = [sys.executable, "-c", SCRIPT.replace("JSON", "True")]
+        environ = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        subprocess.run(command, stderr=theirs, env=environ, check=True, timeout=30)
+        written = [ours.recv(1 << 16) for _ in range(4)]
+        assert [1] * 4 == [one.count(b"\n") for one in written]
+        assert all(one.endswith(b"}\n") for one in written)
