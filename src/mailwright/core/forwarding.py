@@ -122,7 +122,7 @@ async def judge(tx: Tx, ports: Ports, mailbox: Mailbox, message: Message, facts:
     room = ports.settings.forwards_per_hour - await tx.messages.forwarded_since(mailbox.tenant_id, mailbox.id, now - HOUR)
     addressed = sending.with_copy(tuple(rule.to for rule in rules), mailbox.overseer)
     blocked = await suppression.suppressed(tx, mailbox.tenant_id, addressed)
-    copied = mailbox.overseer is None or suppression.normal(mailbox.overseer) not in map(suppression.normal, blocked)
+    copied = sending.may_copy(mailbox.overseer, blocked)
     found: list[Verdict] = []
     for rule in rules:
         why = refused(rule, mailbox, message, facts.forwarded_from)

@@ -8,7 +8,7 @@ Not here: answers and forwards (answering.py), delivery (delivery.py).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -221,8 +221,8 @@ async def submit(tx: Tx, ports: Ports, caller: Caller, prepared: Prepared) -> Su
     mode = tighten(mailbox.oversight_mode, OversightMode.GATED_SEND if alone else None)
     mode = tighten(mode, wanted.oversight_mode)
     digest = approvals.digest(prepared.content, prepared.recipients, mode=mode, send_at=wanted.send_at)
-    copied = mailbox.overseer is None or suppression.normal(mailbox.overseer) not in map(suppression.normal, listed)
-    decision = _judged(ports, Outgoing(digest, mode, copied=copied), mailbox, domain)
+    outgoing = Outgoing(digest, mode, copied=may_copy(mailbox.overseer, listed))
+    decision = _judged(ports, outgoing, mailbox, domain)
     message = await _file(tx, ports, mailbox, prepared, _Verdict(mode, digest, isinstance(decision, Hold)))
     await audit.record(tx, ports, caller, f"message.{message.status.value}", message.id, {"digest": digest}, of=mailbox)
     if isinstance(decision, Hold):
@@ -247,6 +247,11 @@ def with_copy(recipients: tuple[str, ...], overseer: str | None) -> tuple[str, .
     """The overseer of a monitored mailbox gets a copy, unless one goes there anyway."""
     known = {suppression.normal(address) for address in recipients}
     return recipients if overseer is None or suppression.normal(overseer) in known else (*recipients, overseer)
+
+
+def may_copy(overseer: str | None, suppressed: Iterable[str]) -> bool:
+    """Whether the overseer may be written to, where one is named."""
+    return overseer is None or suppression.normal(overseer) not in map(suppression.normal, suppressed)
 
 
 def _judged(ports: Ports, outgoing: Outgoing, mailbox: Mailbox, domain: Domain) -> Decision:
@@ -363,7 +368,7 @@ async def cancel(tx: Tx, ports: Ports, caller: Caller, message_id: str) -> Messa
 
 def _copies(message: Message, rows: Sequence[Delivery]) -> list[Delivery]:
     """What goes to an overseer and must, since somebody else may have got the message: who could stop it would send unseen."""
-    if message.forwarded_by is not None:
+    if message.oversight_mode is not OversightMode.MONITORED or message.forwarded_by is not None:
         return []
     written = {suppression.normal(bare(parse_mailbox(text))) for text in (*message.to, *message.cc, *message.bcc)}
     copies = [row for row in rows if suppression.normal(row.recipient) not in written]
